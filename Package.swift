@@ -1,0 +1,88 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is built with these. `strictMemorySafety` makes each unsafe use spell `unsafe`, so
+/// `grep -rn unsafe Sources` is the list to audit.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// The numeric targets are optimised in debug builds too: unoptimised loops are about fifty times slower,
+/// which would put the golden tests out of reach of a plain `swift test`.
+let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
+
+func test(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", resources: resources,
+    swiftSettings: strict)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+  name: "tintype",
+  products: [
+    .executable(name: "tintype", targets: ["tintype"]),
+    .library(name: "Diffusion", targets: ["Diffusion"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+  ],
+  targets: [
+    // System libraries.
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    // libpng and libjpeg report errors by longjmp, which must never cross a Swift frame: a C shim each.
+    .target(name: "CLibPNG", linkerSettings: [.linkedLibrary("png16")]),
+    .target(name: "CLibJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
+
+    // The numeric core.
+    .target(name: "Tensors", dependencies: ["COpenBLAS"], swiftSettings: numeric),
+    .target(name: "Safetensors", dependencies: ["Tensors"], swiftSettings: strict),
+    .target(name: "Diffusion", dependencies: ["Tensors", "Safetensors"], swiftSettings: numeric),
+    .target(name: "Images", dependencies: ["CLibPNG", "CLibJPEG"], swiftSettings: numeric),
+
+    // The queue.
+    .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: strict),
+    .target(name: "Jobs", swiftSettings: strict),
+    .target(name: "Migrations", path: "Migrations", swiftSettings: strict),
+    .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
+    .target(
+      name: "Worker", dependencies: ["Jobs", "JobStore", "Postgres", logging, serviceLifecycle],
+      swiftSettings: strict),
+
+    // Where they meet.
+    .target(
+      name: "ImageJobs", dependencies: ["Diffusion", "Tensors", "Images", "Jobs", "CLibCrypto"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "tintype",
+      dependencies: [
+        "ImageJobs", "Diffusion", "Tensors", "Safetensors", "Images", "Worker", "JobStore", "Postgres", "Jobs",
+        "Migrations", argumentParser, logging, serviceLifecycle,
+      ], swiftSettings: strict),
+
+    // Tests. TestSupport is never linked into a product.
+    .target(name: "TestSupport", dependencies: ["Tensors", "Safetensors", "Postgres"], path: "Tests/Support", swiftSettings: strict),
+    test("Tensors", ["Tensors", "TestSupport"]),
+    test("Safetensors", ["Safetensors", "Tensors", "TestSupport"]),
+    test("Diffusion", ["Diffusion", "Tensors", "Safetensors", "TestSupport"]),
+    test("Images", ["Images", "TestSupport"]),
+    test("Postgres", ["Postgres", "TestSupport"]),
+    test("Jobs", ["Jobs"]),
+    test("JobStore", ["JobStore", "Jobs", "Postgres", "Migrations", "TestSupport"]),
+    test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport"]),
+    test("ImageJobs", ["ImageJobs", "Diffusion", "Tensors", "Images", "Jobs", "TestSupport"]),
+    test("EndToEnd", ["TestSupport", "Postgres", "Images", "JobStore"]),
+  ]
+)

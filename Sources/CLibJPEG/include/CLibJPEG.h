@@ -1,0 +1,1 @@
+// The shim's entry points are declared here.

@@ -1,0 +1,148 @@
+/// The seam between what a network computes and how a machine computes it.
+///
+/// `CPUDevice` is the product; `ReferenceDevice` is the slow twin, one plain loop per operation, against which
+/// every kernel is tested. Networks in `Diffusion` see only this protocol, so another backend is another
+/// conformance and no branch in a network. Weights are packed by the device and opaque to everyone else: the
+/// device owns their precision and layout.
+///
+/// Shapes are preconditions: the networks establish them when a checkpoint is loaded, so a violation is a bug,
+/// not an input error. Operations throw what a device can suffer at run time (memory exhausted, an accelerator
+/// lost). Fusion lives in parameters (bias, activation, residual, per-channel addend), not in separate passes.
+public protocol Device: Sendable {
+  // MARK: Weights
+
+  /// Prepares a linear layer. `weight` is `[out, in]`, `bias` `[out]`.
+  func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights
+  /// Prepares a convolution. `weight` is `[out, in, kh, kw]`, `bias` `[out]`.
+  func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights
+  /// Expands a small vector (a norm's scale, say) to fp32.
+  func vector(_ parameter: Parameter) throws -> Tensor
+
+  // MARK: Dense layers
+
+  /// `activation(x · Wᵀ + b) + residual`: x `[…, in]` → `[…, out]`; `residual` has the result's shape.
+  /// With `.geglu` the layer's `out` is 2D and the result is `[…, D]`: first half times gelu(second half).
+  func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation, residual: Tensor?) throws -> Tensor
+  /// 2-D convolution of x `[N, H, W, in]` → `[N, H', W', out]`, then `+ channelAddend[n, out] + residual`.
+  func conv2D(_ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?)
+    throws -> Tensor
+
+  // MARK: Normalisation
+
+  /// Over each group of channels of each picture: x `[N, H, W, C]`, biased variance, then `· scale + bias`, then
+  /// `activation` (`.none` or `.silu`).
+  func groupNorm(_ x: Tensor, groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation) throws
+    -> Tensor
+  /// Over the last dimension: x `[…, C]`, biased variance.
+  func layerNorm(_ x: Tensor, epsilon: Float, scale: Tensor, bias: Tensor) throws -> Tensor
+
+  // MARK: Attention
+
+  /// Scaled dot-product attention: q `[N, Tq, heads·d]`, k and v `[N, Tk, heads·d]` → `[N, Tq, heads·d]`,
+  /// scale `1/√d`. `causal` hides keys after the query (Tq = Tk). No `Tq × Tk` matrix is held in memory.
+  func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor
+
+  // MARK: Shape and pointwise
+
+  /// Rows of `table` `[V, C]` by id: ids `[N][T]` → `[N, T, C]`.
+  func embedding(_ ids: [[Int32]], table: Parameter) throws -> Tensor
+  /// Concatenates the last dimension: `[…, A]`, `[…, B]` → `[…, A + B]`.
+  func concatenate(_ a: Tensor, _ b: Tensor) throws -> Tensor
+  /// Nearest-neighbour resize of x `[N, H, W, C]`; source row is `⌊i · H / height⌋` as PyTorch computes it.
+  func upsampleNearest(_ x: Tensor, height: Int, width: Int) throws -> Tensor
+  /// `activation(x)`; any activation but `.geglu`.
+  func activate(_ x: Tensor, _ activation: Activation) throws -> Tensor
+  /// `a · x + b · y`, elementwise, equal shapes. Residuals and scheduler updates.
+  func combine(_ a: Float, _ x: Tensor, _ b: Float, _ y: Tensor) throws -> Tensor
+  /// `x[…, i] + y[broadcast]` where y's shape is a suffix of x's (position embeddings).
+  func addBroadcast(_ x: Tensor, _ y: Tensor) throws -> Tensor
+}
+
+/// A pointwise non-linearity, by the name that `config.json` uses.
+public enum Activation: Sendable, Equatable {
+  case none
+  /// `x · sigmoid(x)`
+  case silu
+  /// `x · Φ(x)`, exact (erf)
+  case gelu
+  /// `x · sigmoid(1.702 x)`
+  case quickGELU
+  /// First half of the last dimension times exact gelu of the second half.
+  case geglu
+}
+
+/// Stride, zero padding and optional nearest ×2-style upsampling in front of a convolution.
+public struct Conv2DGeometry: Sendable, Equatable {
+  /// Zero padding on each side of the input.
+  public var top: Int, left: Int, bottom: Int, right: Int
+  /// Step between output positions, both directions.
+  public var stride: Int
+  /// The input is first resized (nearest) to this size; nil leaves it as it is.
+  public var resizedHeight: Int?, resizedWidth: Int?
+
+  /// Equal padding on all sides.
+  public init(stride: Int = 1, padding: Int, resizedTo size: (height: Int, width: Int)? = nil) {
+    (top, left, bottom, right) = (padding, padding, padding, padding)
+    self.stride = stride
+    resizedHeight = size?.height
+    resizedWidth = size?.width
+  }
+
+  /// The VAE encoder's downsampling: one row and column of zeros below and to the right only.
+  public static let downsampleBottomRight: Conv2DGeometry = {
+    var geometry = Conv2DGeometry(stride: 2, padding: 0)
+    geometry.bottom = 1
+    geometry.right = 1
+    return geometry
+  }()
+}
+
+/// A linear layer as its device packed it.
+public struct LinearWeights: Sendable {
+  /// Input features.
+  public let inFeatures: Int
+  /// Output features (2D for `.geglu`).
+  public let outFeatures: Int
+  /// The device's own representation.
+  package let packed: any Sendable
+
+  /// For devices.
+  package init(inFeatures: Int, outFeatures: Int, packed: any Sendable) {
+    self.inFeatures = inFeatures
+    self.outFeatures = outFeatures
+    self.packed = packed
+  }
+}
+
+/// A convolution as its device packed it.
+public struct Conv2DWeights: Sendable {
+  /// Input channels.
+  public let inChannels: Int
+  /// Output channels.
+  public let outChannels: Int
+  /// Kernel extent.
+  public let kernelHeight: Int, kernelWidth: Int
+  /// The device's own representation.
+  package let packed: any Sendable
+
+  /// For devices.
+  package init(inChannels: Int, outChannels: Int, kernelHeight: Int, kernelWidth: Int, packed: any Sendable) {
+    self.inChannels = inChannels
+    self.outChannels = outChannels
+    self.kernelHeight = kernelHeight
+    self.kernelWidth = kernelWidth
+    self.packed = packed
+  }
+}
+
+extension Device {
+  /// ``linear(_:_:activation:residual:)`` with nothing fused.
+  public func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation = .none) throws -> Tensor {
+    try linear(x, weights, activation: activation, residual: nil)
+  }
+
+  /// ``conv2D(_:_:_:channelAddend:residual:)`` with nothing fused.
+  public func conv2D(_ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry) throws -> Tensor {
+    try conv2D(x, weights, geometry, channelAddend: nil, residual: nil)
+  }
+}

@@ -1,0 +1,68 @@
+/// A dense fp32 activation, row-major, the last dimension fastest.
+///
+/// Pictures and feature maps are channels-last: `[N, H, W, C]`; token sequences are `[N, T, C]`. A pixel is a
+/// token, so convolutions, attention and linear layers share one layout and nothing is transposed between them.
+///
+/// A tensor is a handle: copies share storage. A kernel writes only tensors that it has allocated itself, so a
+/// tensor that has been returned never changes under its reader.
+public struct Tensor: Sendable {
+  /// Extent of each dimension; all positive.
+  public let shape: [Int]
+  /// Where the elements live.
+  package let storage: TensorStorage
+
+  /// Number of elements.
+  public var count: Int { storage.count }
+
+  /// Allocates an uninitialised tensor: the caller writes every element before anyone reads it.
+  package init(uninitialized shape: [Int]) {
+    precondition(shape.allSatisfy { $0 > 0 }, "tensor shape \(shape) has an empty dimension")
+    self.shape = shape
+    self.storage = TensorStorage(count: shape.reduce(1, *))
+  }
+
+  /// Copies `elements` into a tensor of `shape`.
+  public init(_ elements: [Float], shape: [Int]) {
+    self.init(uninitialized: shape)
+    precondition(elements.count == count, "\(elements.count) elements do not fill the shape \(shape)")
+    unsafe elements.withUnsafeBufferPointer { source in
+      _ = unsafe storage.elements.initialize(from: source)
+    }
+  }
+
+  private init(storage: TensorStorage, shape: [Int]) {
+    self.storage = storage
+    self.shape = shape
+  }
+
+  /// The same elements under another shape of equal count. Nothing is copied.
+  public func reshaped(_ shape: [Int]) -> Tensor {
+    precondition(shape.reduce(1, *) == count, "cannot view \(self.shape) as \(shape)")
+    return Tensor(storage: storage, shape: shape)
+  }
+
+  /// The elements, for reading.
+  public func withElements<R>(_ body: (Span<Float>) throws -> R) rethrows -> R {
+    try unsafe body(Span(_unsafeElements: UnsafeBufferPointer(storage.elements)))
+  }
+
+  /// A copy of the elements in row-major order.
+  public var array: [Float] { unsafe Array(storage.elements) }
+}
+
+/// The memory of a ``Tensor``: owned by this object alone, 64-byte aligned, freed with it.
+///
+/// Unchecked: after the kernel that allocated it returns, the elements are only read.
+@safe package final class TensorStorage: @unchecked Sendable {
+  package let elements: UnsafeMutableBufferPointer<Float>
+  package var count: Int { unsafe elements.count }
+
+  package init(count: Int) {
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+    unsafe elements = UnsafeMutableBufferPointer(
+      start: raw.bindMemory(to: Float.self, capacity: count), count: count)
+  }
+
+  deinit { unsafe UnsafeMutableRawPointer(elements.baseAddress)?.deallocate() }
+}
