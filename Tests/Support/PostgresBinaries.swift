@@ -47,6 +47,7 @@ public struct PostgresBinaries: Sendable {
 
 /// The test database could not be started or used.
 public struct PrivateClusterError: Error, CustomStringConvertible {
+  /// What is wrong, and how to mend it.
   public let description: String
   init(_ description: String) { self.description = description }
 }
