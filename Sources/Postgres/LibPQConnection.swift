@@ -1,4 +1,5 @@
 internal import CLibPQ
+import Glibc
 
 /// libpq's connection object behind safe calls, one to one. Used from one queue at a time; not Sendable.
 ///
@@ -63,19 +64,21 @@ internal import CLibPQ
   /// says why.
   func send(_ sql: String, _ parameters: [EncodedParameter?]) -> Bool {
     // One block for all values, each followed by a NUL: text values end by it.
-    var block: [CChar] = []
+    var block: [UInt8] = []
     block.reserveCapacity(parameters.reduce(0) { $0 + ($1?.bytes.count ?? 0) + 1 })
     let offsets = parameters.map { parameter -> Int? in
       guard let parameter else { return nil }
       defer {
-        block.append(contentsOf: parameter.bytes.lazy.map(CChar.init(bitPattern:)))
+        block.append(contentsOf: parameter.bytes)
         block.append(0)
       }
       return block.count
     }
-    return unsafe block.withUnsafeBufferPointer { block in
+    return unsafe block.withUnsafeBytes { block in
       let values = unsafe offsets.map { offset in
-        unsafe offset.flatMap { offset in unsafe block.baseAddress.map { unsafe $0 + offset } }
+        unsafe offset.flatMap { offset in
+          unsafe block.baseAddress.map { unsafe ($0 + offset).assumingMemoryBound(to: CChar.self) }
+        }
       }
       return unsafe PQsendQueryParams(
         handle, sql, Int32(parameters.count), parameters.map { $0?.type ?? 0 }, values,
@@ -98,6 +101,12 @@ internal import CLibPQ
 
   /// Reads what the socket has. False when the connection broke.
   func consumeInput() -> Bool { unsafe PQconsumeInput(handle) == 1 }
+
+  /// Whether the socket has data, or its end, right now.
+  var hasInput: Bool {
+    var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&descriptor, 1, 0) == 1
+  }
 
   /// True while `nextResult()` would block.
   var isBusy: Bool { unsafe PQisBusy(handle) == 1 }

@@ -85,11 +85,25 @@ extension PostgresConnection {
       armDeadline()
       pump()
     }
-    guard failure == nil, !isAlive || link.isBad else { return }
+    guard failure == nil, !isAlive || link.isBad else { return readOn() }
     if let farewell = link.notices.farewell {
       fail(farewell)
     } else {
       fail(PostgresError(.connectionLost, "The connection to the database was lost: \(link.errorMessage)"))
+    }
+  }
+
+  /// Reads on where one call has not taken everything. When the server hangs up, a dispatch source on Linux fires once
+  /// and never again, and that one time libpq may read the server's last words and not yet the end behind them.
+  /// By way of the queue, so that cancellation and the deadline get their turn in a long result.
+  private func readOn() {
+    guard failure == nil, !isReadingOn, link.hasInput else { return }
+    isReadingOn = true
+    executor.queue.async { [weak self] in
+      self?.assumeIsolated {
+        $0.isReadingOn = false
+        $0.socketBecameReadable()
+      }
     }
   }
 
@@ -99,18 +113,17 @@ extension PostgresConnection {
     timer?.disarm()
     // A session that the server has ended is of no use even where the socket's end is not in yet.
     if let error = ended.error, error.isFatal || error.code == .connectionLost || link.isBad { return fail(error) }
-    if ended.canceller == .task, ended.error?.isQueryCanceled == true {
-      finishExchange(throwing: CancellationError())
-    } else {
-      finishExchange(throwing: ended.error)
-    }
+    finishExchange(throwing: ended.error)
   }
 
   /// Ends the exchange, if there is one, with its results or an error.
   func finishExchange(throwing error: (any Error)?) {
     guard let ended = exchange else { return }
     exchange = nil
-    if let error {
+    if ended.canceller == .task, let error = error as? PostgresError, error.isQueryCanceled || !isOpen {
+      // What became of the connection is the next caller's concern.
+      ended.continuation.resume(throwing: CancellationError())
+    } else if let error {
       ended.continuation.resume(throwing: error)
     } else {
       ended.continuation.resume(returning: ended.results)

@@ -1,5 +1,11 @@
 /// Identifies an open transaction to the tasks inside it.
 final class TransactionToken: Sendable {
+  /// The gate of the transaction's connection, which stands for the connection: it is never reused.
+  let gate: FIFOGate
+
+  init(gate: FIFOGate) { self.gate = gate }
+
+  /// The transactions around the current task, the innermost last; of several connections, perhaps.
   @TaskLocal static var current: [TransactionToken] = []
 }
 
@@ -27,18 +33,19 @@ extension PostgresConnection {
   ///   `connectionLost` during the commit: then that is unknown.
   public func transaction<R: Sendable>(
     _ isolationLevel: TransactionIsolation? = nil,
-    _ body: (isolated PostgresConnection) async throws -> R
+    _ body: @Sendable (isolated PostgresConnection) async throws -> R
   ) async throws -> R {
     guard !isInsideTransaction else {
       throw PostgresError(
         .misuse, "A transaction is already open on this connection: run the statements in it, or use SAVEPOINT.")
     }
+    try refuseStraggler()
     try await exclusive.enter()
     defer { exclusive.leave() }
     try Task.checkCancellation()
     let begin = isolationLevel.map { "BEGIN ISOLATION LEVEL \($0.rawValue)" } ?? "BEGIN"
     _ = try await run(isCancellable: false) { $0.sendScript(begin) }
-    let token = TransactionToken()
+    let token = TransactionToken(gate: exclusive)
     openTransaction = token
     let result: R
     do {
@@ -58,16 +65,22 @@ extension PostgresConnection {
     openTransaction.map { open in TransactionToken.current.contains { $0 === open } } ?? false
   }
 
+  /// A statement meant for a transaction must not run on its own after that has ended.
+  private func refuseStraggler() throws {
+    guard TransactionToken.current.contains(where: { $0.gate === exclusive && $0 !== openTransaction }) else { return }
+    throw PostgresError(
+      .misuse, "The transaction ended before this statement of a task in it: await the task in the transaction's body.")
+  }
+
   /// Runs `body` when it is this caller's turn: within its own transaction, or between those of others.
   func withTurn<R>(_ body: () async throws -> R) async throws -> R {
     if isInsideTransaction {
       try await wire.enter()
       defer { wire.leave() }
-      guard isInsideTransaction else {
-        throw PostgresError(.misuse, "The transaction ended before this statement ran in it: await it in the body.")
-      }
+      try refuseStraggler()
       return try await body()
     }
+    try refuseStraggler()
     try await exclusive.enter()
     defer { exclusive.leave() }
     let outcome: R

@@ -18,6 +18,8 @@ public actor PostgresConnection {
   let configuration: PostgresConfiguration
   let link: LibPQConnection
   var watcher: SocketWatcher?
+  /// A further read is on the queue.
+  var isReadingOn = false
   var timer: DeadlineTimer?
 
   /// Why the connection is of no more use.

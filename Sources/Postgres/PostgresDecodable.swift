@@ -87,33 +87,28 @@ extension Float: PostgresDecodable {
 extension UInt8: PostgresDecodable {
   /// bytea in either output format: hexadecimal, or `escape` where someone has set `bytea_output`.
   public static func decodeArray(_ field: PostgresField) -> [UInt8]? {
-    let text = field.text.utf8
-    return field.text.hasPrefix("\\x") ? hexadecimal(text.dropFirst(2)) : escaped(text[...])
+    field.text.hasPrefix("\\x") ? hexadecimal(Array(field.text.utf8.dropFirst(2))) : escaped(field.text.utf8[...])
   }
 
-  private static func hexadecimal(_ digits: Substring.UTF8View) -> [UInt8]? {
+  private static func hexadecimal(_ digits: [UInt8]) -> [UInt8]? {
     guard digits.count.isMultiple(of: 2) else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(digits.count / 2)
-    var high: UInt8?
-    for digit in digits {
-      guard let value = nibble(digit) else { return nil }
-      if let first = high {
-        bytes.append(first << 4 | value)
-        high = nil
-      } else {
-        high = value
-      }
+    var bytes = [UInt8](repeating: 0, count: digits.count / 2)
+    for position in bytes.indices {
+      let (high, low) = (nibbles[Int(digits[2 * position])], nibbles[Int(digits[2 * position + 1])])
+      // A nibble that is none has bits above the lower four.
+      guard (high | low) & 0xF0 == 0 else { return nil }
+      bytes[position] = high << 4 | low
     }
     return bytes
   }
 
-  private static func nibble(_ digit: UInt8) -> UInt8? {
+  /// The value of each hexadecimal digit by its ASCII code; 0xFF for everything else.
+  private static let nibbles: [UInt8] = (UInt8.min...UInt8.max).map { digit in
     switch digit {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
     case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-    default: nil
+    default: 0xFF
     }
   }
 
