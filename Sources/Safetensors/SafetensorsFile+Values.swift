@@ -44,3 +44,30 @@ extension SafetensorsFile {
     }
   }
 }
+
+extension SafetensorsFile {
+  /// Whether no element of `name` is NaN or infinite. True for types that have neither. Reads all of its bytes.
+  public func isFinite(_ name: String) throws -> Bool {
+    let tensor = try tensor(name)
+    switch tensor.dtype {
+    // The exponent of a number that is not finite is all ones.
+    case .float16: return !contains(tensor, UInt16.self, allBitsOf: 0x7c00)
+    case .bfloat16: return !contains(tensor, UInt16.self, allBitsOf: 0x7f80)
+    case .float32, .complex64: return !contains(tensor, UInt32.self, allBitsOf: 0x7f80_0000)
+    case .float64: return !contains(tensor, UInt64.self, allBitsOf: 0x7ff0_0000_0000_0000)
+    default: return true
+    }
+  }
+
+  private func contains<T: FixedWidthInteger & BitwiseCopyable>(
+    _ tensor: SafetensorsTensor, _ type: T.Type, allBitsOf mask: T
+  ) -> Bool {
+    let buffer = unsafe slice(tensor)
+    var isFound = false
+    for offset in stride(from: 0, to: buffer.count, by: MemoryLayout<T>.size) {
+      let element = unsafe T(littleEndian: buffer.loadUnaligned(fromByteOffset: offset, as: T.self))
+      isFound = isFound || element & mask == mask
+    }
+    return isFound
+  }
+}

@@ -91,9 +91,10 @@ public final class SafetensorsFile: Sendable {
     unsafe Array(slice(try tensor(name)))
   }
 
-  /// A copy of the bytes of `range`, counted from the start of the file.
+  /// A copy of the bytes of `range`, counted from the start of the file and inside it.
   public func bytes(in range: Range<Int>) -> [UInt8] {
-    unsafe Array(mapping.slice(range))
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "\(range) is outside \(path)")
+    return unsafe Array(mapping.slice(range))
   }
 
   /// Asks the system to read the file ahead of use, in the background. For whoever is about to use all of it.
@@ -102,7 +103,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// In bounds: the header was validated against the size that was mapped.
-  private func slice(_ tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
+  func slice(_ tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
     let start = headerBytes.count
     return unsafe mapping.slice(start + tensor.range.lowerBound..<start + tensor.range.upperBound)
   }

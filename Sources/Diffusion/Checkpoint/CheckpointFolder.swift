@@ -36,6 +36,15 @@ public struct CheckpointFolder: Sendable {
     self.path = path
     self.variant = variant
     index = try ConfigFile.decode(ModelIndex.self, path: indexPath)
+    for (component, _) in index.family.requiredComponents {
+      let folder = "\(path)/\(component)"
+      guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder else {
+        throw CheckpointError(
+          .missingFile, path: folder,
+          "no such folder, but \(index.family.pipelineClass) cannot run without its \(component); "
+            + "download the whole repository")
+      }
+    }
   }
 
   /// Decodes a component's configuration: `scheduler_config.json` for the scheduler, `config.json` for the others.
@@ -50,10 +59,13 @@ public struct CheckpointFolder: Sendable {
 
   /// Opens a component's weights and checks the files; tensors are read as they are taken.
   public func weights(component: String) throws -> WeightStore {
-    let folder = try folder(of: component)
-    let files = try WeightFiles(folder: folder, component: component, variant: variant).files
+    let files = try weightFiles(component: component).files
     for file in files { file.prefetch() }
-    return try WeightStore(component: component, folder: folder, files: files)
+    return try WeightStore(component: component, folder: folder(of: component), files: files)
+  }
+
+  func weightFiles(component: String) throws -> WeightFiles {
+    try WeightFiles(folder: folder(of: component), component: component, variant: variant)
   }
 
   /// The folder of a component that the index lists.

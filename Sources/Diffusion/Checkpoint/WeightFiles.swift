@@ -75,6 +75,11 @@ struct WeightFiles {
         "has \(old) but no \(base).safetensors. Pickled weights can run code and are not read: download the "
           + ".safetensors files, or convert with diffusers' save_pretrained(…, safe_serialization=True)")
     }
+    if let shard = names.first(where: { $0.hasPrefix(base) && $0.contains("-of-") && $0.hasSuffix(".safetensors") }) {
+      return CheckpointError(
+        .missingFile, path: folder,
+        "has the shard \(shard), but not the index \(base).safetensors.index.json: download it too")
+    }
     return CheckpointError(
       .missingFile, path: folder,
       "has no \(base).safetensors (nor a .fp16 variant, nor an index of shards); download the folder again")
