@@ -106,6 +106,8 @@ import Testing
     ("encoder_hid_dim", "768", "only null"), ("encoder_hid_dim_type", #""text_proj""#, "only null"),
     ("time_cond_proj_dim", "256", "only null"), ("num_attention_heads", "8", "only null"),
     ("mid_block_type", #""UNetMidBlock2D""#, #"supported: "UNetMidBlock2DCrossAttn""#),
+    ("mid_block_type", "null", "is null; supported: a value"), ("norm_num_groups", "null", "is null"),
+    ("layers_per_block", "null", "(then 2)"),
     ("mid_block_scale_factor", "1.4", "is 1.4; supported: 1.0"), ("conv_in_kernel", "5", "is 5; supported: 3"),
     ("downsample_padding", "0", "is 0; supported: 1"), ("attention_type", #""gated""#, "supported"),
     ("resnet_skip_time_act", "true", "supported: false"), ("cross_attention_norm", #""layer_norm""#, "only null"),
@@ -166,6 +168,7 @@ import Testing
     ("latents_mean", "[0,0,0,0]", "only null"), ("shift_factor", "0.1", "only null"),
     ("act_fn", #""relu""#, "supported"),
     ("in_channels", "4", "is 4; supported: 3"), ("scaling_factor", "0", "above 0"),
+    ("scaling_factor", "null", "is null; supported: a value, or no such key (then 0.18215)"),
     ("block_out_channels", "[64,128]", "has 1 blocks, but block_out_channels has 2"),
     ("up_block_types", #"["AttnUpDecoderBlock2D"]"#, #"has "AttnUpDecoderBlock2D""#),
   ]) func refusesUnsupportedVAEs(key: String, value: String, fragment: String) throws {
