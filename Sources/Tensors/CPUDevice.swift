@@ -11,15 +11,22 @@ public final class CPUDevice: Device {
   /// The threads that work on a kernel.
   public let pool: ThreadPool
   let scratch = Scratch()
+  let sizes: BlockSizes
 
   /// Starts the threads.
   ///
   /// - Parameter threads: threads in all; nil means ``ProcessorCount/available``.
   /// - Throws: ``DeviceError`` if the matrix library does not multiply correctly on this processor.
-  public init(threads: Int? = nil) throws {
+  public convenience init(threads: Int? = nil) throws {
+    try self.init(threads: threads, sizes: BlockSizes())
+  }
+
+  /// The same with pieces of other sizes.
+  package init(threads: Int?, sizes: BlockSizes) throws {
     openblas_set_num_threads(1)
     try MatrixLibraryCheck.run()
     pool = ThreadPool(threads: threads)
+    self.sizes = sizes
   }
 
   /// Keeps the stored weight; expands the bias.

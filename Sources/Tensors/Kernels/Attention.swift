@@ -5,9 +5,6 @@
 /// A head is every `heads · depth`-th run of `depth` elements: the products take that stride, nothing is
 /// transposed. Blocks of keys are as long as the scores stay in the cache: 256 × 512 floats.
 extension CPUDevice {
-  private static let queryBlock = 256
-  private static let keyBlock = 512
-
   func attentionKernel(_ query: Tensor, _ key: Tensor, _ value: Tensor, _ heads: Int, _ causal: Bool) -> Tensor {
     precondition(query.shape.count == 3 && key.shape.count == 3, "attention takes [N, T, heads·d]")
     let (batch, queries, width) = (query.shape[0], query.shape[1], query.shape[2])
@@ -18,7 +15,7 @@ extension CPUDevice {
     precondition(!causal || queries == keys, "causal attention needs as many queries as keys")
     let result = Tensor(uninitialized: query.shape)
     let (q, k, v, target) = unsafe (query.pointer, key.pointer, value.pointer, result.mutablePointer)
-    var blockLength = min(Self.queryBlock, queries)
+    var blockLength = min(sizes.queries, queries)
     // One head of one picture (the VAE's) would leave all threads but one idle if it were a single block.
     while blockLength > 32, batch * heads * ((queries - 1) / blockLength + 1) < 8 {
       blockLength = (blockLength + 1) / 2
@@ -46,7 +43,7 @@ extension CPUDevice {
   ) {
     let scale = 1 / Float(depth).squareRoot()
     let reach = causal ? rows.upperBound : keys
-    let blockLength = min(Self.keyBlock, reach)
+    let blockLength = min(sizes.keys, reach)
     unsafe scratch.withBuffer(rows.count * (blockLength + 2)) { buffer in
       let softmax = unsafe OnlineSoftmax(
         scores: buffer, largest: buffer + rows.count * blockLength, total: buffer + rows.count * (blockLength + 1),

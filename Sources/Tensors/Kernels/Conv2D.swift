@@ -6,12 +6,6 @@
 /// once a call and panel: keeping them so would take private memory for every convolution of the model, and
 /// costs some percent of a call (see the performance log). A 1×1 convolution over every pixel is a linear layer.
 extension CPUDevice {
-  /// Floats of a panel of expanded weights (32 MB) and of a band's im2col matrix (4 MB).
-  private static let panelFloats = 8 << 20
-  private static let bandFloats = 1 << 20
-  /// Output pixels of a band at most.
-  private static let bandPixels = 512
-
   func conv2DKernel(
     _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, _ channelAddend: Tensor?, _ residual: Tensor?
   ) -> Tensor {
@@ -38,7 +32,7 @@ extension CPUDevice {
       return result
     }
     let depth = window.depth
-    let panelColumns = min(outputs, max(16, Self.panelFloats / depth / 16 * 16))
+    let panelColumns = min(outputs, max(16, sizes.convolutionPanel / depth / 16 * 16))
     unsafe scratch.withBuffer(panelColumns * depth) { panel in
       for first in stride(from: 0, to: outputs, by: panelColumns) {
         let part = first..<min(first + panelColumns, outputs)
@@ -56,7 +50,7 @@ extension CPUDevice {
     let (inputs, taps) = (weight.shape[1], weight.shape[2] * weight.shape[3])
     let depth = inputs * taps
     // Some outputs at a time: handing out one index costs more than expanding a small kernel.
-    forEachRun(of: outputs.count, length: max(1, (1 << 14) / depth)) { run in
+    forEachRun(of: outputs.count, length: max(1, sizes.norm / depth)) { run in
       unsafe scratch.withBuffer(depth) { stored in
         for row in run {
           unsafe expand(weight, from: (outputs.lowerBound + row) * depth, count: depth, into: stored)
@@ -76,12 +70,12 @@ extension CPUDevice {
   ) {
     // As many kernel rows at a time as fit; the product accumulates over them.
     let rowDepth = window.depth / window.kernelHeight
-    let bandPixels = max(16, min(Self.bandPixels, Self.bandFloats / rowDepth / 16 * 16))
-    let grid = TileGrid(rows: rows, columns: columns.count, depth: window.depth, rowLimit: bandPixels)
+    let bandPixels = max(16, min(sizes.tileSide, sizes.band / rowDepth / 16 * 16))
+    let grid = TileGrid(rows: rows, columns: columns.count, depth: window.depth, sizes, rowLimit: bandPixels)
     pool.run(count: grid.count) { index in
       let tile = grid.tile(index)
       let tileColumns = columns.lowerBound + tile.columns.lowerBound..<columns.lowerBound + tile.columns.upperBound
-      let kernelRows = min(window.kernelHeight, max(1, Self.bandFloats / (rowDepth * tile.rows.count)))
+      let kernelRows = min(window.kernelHeight, max(1, sizes.band / (rowDepth * tile.rows.count)))
       unsafe scratch.withBuffer(tile.rows.count * kernelRows * rowDepth) { band in
         for first in Swift.stride(from: 0, to: window.kernelHeight, by: kernelRows) {
           let part = first..<min(first + kernelRows, window.kernelHeight)

@@ -4,9 +4,6 @@
 /// Channels-last puts a group's channels side by side, a few of every pixel, so sums are kept per channel, which
 /// is a straight vector loop, and folded into groups at the end of each block.
 extension CPUDevice {
-  /// Floats of a block: 64 KB, read three times from the cache and once from memory.
-  private static let blockFloats = 1 << 14
-
   func groupNormKernel(
     _ x: Tensor, _ groups: Int, _ epsilon: Float, _ scale: Tensor, _ bias: Tensor, _ activation: Activation
   ) -> Tensor {
@@ -15,7 +12,7 @@ extension CPUDevice {
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     precondition(groups > 0 && channels.isMultiple(of: groups), "groupNorm: \(channels) channels in \(groups) groups")
     precondition(scale.shape == [channels] && bias.shape == [channels], "groupNorm: scale and bias are [C]")
-    let blockPixels = max(1, Self.blockFloats / channels)
+    let blockPixels = max(1, sizes.norm / channels)
     let blocks = (pixels + blockPixels - 1) / blockPixels
     func block(_ index: Int) -> (picture: Int, start: Int, pixels: Int) {
       let (picture, number) = index.quotientAndRemainder(dividingBy: blocks)

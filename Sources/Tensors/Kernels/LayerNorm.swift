@@ -5,7 +5,7 @@ extension CPUDevice {
     let result = Tensor(uninitialized: x.shape)
     let (source, target) = unsafe (x.pointer, result.mutablePointer)
     let (scales, biases) = unsafe (scale.pointer, bias.pointer)
-    forEachRun(of: x.count / channels, length: max(1, (1 << 14) / channels)) { rows in
+    forEachRun(of: x.count / channels, length: max(1, sizes.norm / channels)) { rows in
       for row in rows {
         let (from, to) = unsafe (source + row * channels, target + row * channels)
         let moments = unsafe rowMoments(from, channels)

@@ -12,9 +12,6 @@ struct StoredWeights: Sendable {
 }
 
 extension CPUDevice {
-  /// Floats of a panel: 16 MB, within the last-level cache of a server or not much over it.
-  private static let panelFloats = 4 << 20
-
   func linearKernel(_ x: Tensor, _ weights: LinearWeights, _ activation: Activation, _ residual: Tensor?) -> Tensor {
     guard let stored = weights.packed as? StoredWeights else { preconditionFailure("weights of another device") }
     precondition(
@@ -47,7 +44,7 @@ extension CPUDevice {
         into: target, columns: 0..<columns, stride: columns, epilogue)
       return
     }
-    let panelColumns = min(columns, max(64, Self.panelFloats / (bands * depth) / 64 * 64))
+    let panelColumns = min(columns, max(16, sizes.linearPanel / (bands * depth) / 16 * 16))
     unsafe scratch.withBuffer(panelColumns * bands * depth) { panel in
       for first in stride(from: 0, to: columns, by: panelColumns) {
         let part = first..<min(first + panelColumns, columns)
@@ -72,7 +69,7 @@ extension CPUDevice {
     _ source: UnsafePointer<Float>, rows: Int, depth: Int, values: UnsafePointer<Float>, gates: UnsafePointer<Float>?,
     into target: UnsafeMutablePointer<Float>, columns: Range<Int>, stride: Int, _ epilogue: Epilogue
   ) {
-    let grid = TileGrid(rows: rows, columns: columns.count, depth: depth)
+    let grid = TileGrid(rows: rows, columns: columns.count, depth: depth, sizes)
     pool.run(count: grid.count) { index in
       let tile = grid.tile(index)
       let tileColumns = columns.lowerBound + tile.columns.lowerBound..<columns.lowerBound + tile.columns.upperBound

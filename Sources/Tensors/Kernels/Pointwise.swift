@@ -2,7 +2,8 @@
 
 extension CPUDevice {
   /// Calls `body` with consecutive runs of `0..<count`, of a length that does not depend on the number of threads.
-  func forEachRun(of count: Int, length: Int = 1 << 15, _ body: (Range<Int>) -> Void) {
+  func forEachRun(of count: Int, length: Int? = nil, _ body: (Range<Int>) -> Void) {
+    let length = length ?? sizes.run
     pool.run(count: (count + length - 1) / length) { index in
       body(index * length..<min((index + 1) * length, count))
     }

@@ -5,10 +5,7 @@
 /// (`rows + columns` elements per `rows · columns` products), yet there are at least eight where the work
 /// allows it, so that two threads, or four, finish together.
 struct TileGrid {
-  /// Tiles are at most this long on a side.
-  private static let side = 512
-  /// Splitting further than this many multiplications a tile is not worth its overhead.
-  private static let smallestTile = 4 << 20
+  /// Tiles that there should be at least, if they do not become too small.
   private static let wantedTiles = 8
 
   let rows: Int
@@ -20,11 +17,13 @@ struct TileGrid {
   /// Number of tiles.
   let count: Int
 
-  init(rows: Int, columns: Int, depth: Int, rowLimit: Int = TileGrid.side) {
+  init(rows: Int, columns: Int, depth: Int, _ sizes: BlockSizes, rowLimit: Int? = nil) {
+    let rowLimit = rowLimit ?? sizes.tileSide
     var rowExtent = Self.extent(rows, parts: (rows + rowLimit - 1) / rowLimit, limit: rowLimit)
-    var columnExtent = Self.extent(columns, parts: (columns + Self.side - 1) / Self.side, limit: Self.side)
+    var columnExtent = Self.extent(
+      columns, parts: (columns + sizes.tileSide - 1) / sizes.tileSide, limit: sizes.tileSide)
     func tiles() -> Int { ((rows - 1) / rowExtent + 1) * ((columns - 1) / columnExtent + 1) }
-    while tiles() < Self.wantedTiles, rowExtent * columnExtent * depth >= 2 * Self.smallestTile {
+    while tiles() < Self.wantedTiles, rowExtent * columnExtent * depth >= 2 * sizes.smallestTile {
       if rowExtent >= columnExtent {
         rowExtent = (rowExtent + 1) / 2
       } else {
