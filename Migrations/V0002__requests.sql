@@ -207,7 +207,8 @@ BEGIN
   END IF;
   NEW.timeout := coalesce(NEW.timeout, q.timeout);
   IF NEW.timeout NOT BETWEEN '1 second' AND '7 days' THEN
-    PERFORM tintype.refuse('timeout', 'from 1 second to 7 days, or null for the queue''s', NEW.timeout::text);
+    PERFORM tintype.refuse('timeout', 'from 1 second to 7 days, or null for the queue''s',
+      extract(epoch FROM NEW.timeout)::double precision || ' seconds');
   END IF;
 
   NEW.claim_key := NEW.run_at - NEW.priority * interval '10 minutes';

@@ -28,7 +28,7 @@ CREATE FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[],
 RETURNS TABLE (
   id bigint, attempt_id bigint, attempt_number integer, max_attempts integer, queue text, model text, prompt text,
   negative_prompt text, width integer, height integer, steps integer, guidance_scale double precision,
-  strength double precision, seed bigint, image_count integer, init_image text, init_image_data bytea,
+  strength double precision, seed bigint, image_count integer, init_image text, init_image_data bytea, init_job bigint,
   init_artifact_path text, init_artifact_sha256 bytea, timeout double precision, metadata text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off AS $$
@@ -84,7 +84,7 @@ BEGIN
     RETURN QUERY
       SELECT j.id, j.attempt_id, j.failures + 1, j.max_attempts, j.queue, j.model, j.prompt, j.negative_prompt, j.width,
              j.height, j.steps, j.guidance_scale, coalesce(j.strength, 1), j.seed, j.image_count, j.init_image,
-             j.init_image_data, i.path, i.sha256, extract(epoch FROM j.timeout)::double precision, j.metadata::text
+             j.init_image_data, j.init_job, i.path, i.sha256, extract(epoch FROM j.timeout)::double precision, j.metadata::text
         FROM tintype.jobs j LEFT JOIN tintype.images i ON i.job_id = j.init_job AND i.index = 0
        WHERE j.id = taken;
   END LOOP;

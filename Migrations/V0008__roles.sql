@@ -70,8 +70,9 @@ BEGIN
     UPDATE (max_running, max_attempts, max_losses, timeout, retry_base, retry_cap, retention)
     ON tintype.queues TO tintype_admin;
   GRANT EXECUTE ON FUNCTION tintype.pause, tintype.resume, tintype.drain TO tintype_admin;
-  DROP POLICY IF EXISTS all_jobs ON tintype.jobs;
-  CREATE POLICY all_jobs ON tintype.jobs TO tintype_admin USING (true) WITH CHECK (true);
+  IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 'tintype.jobs'::regclass AND polname = 'all_jobs') THEN
+    CREATE POLICY all_jobs ON tintype.jobs TO tintype_admin USING (true) WITH CHECK (true);
+  END IF;
   RETURN true;
 EXCEPTION WHEN insufficient_privilege THEN
   RAISE NOTICE 'user % may not create roles (%): everything in schema tintype belongs to it. For least privilege, run Deploy/roles/roles.sql as a superuser.',
@@ -80,4 +81,5 @@ EXCEPTION WHEN insufficient_privilege THEN
 END $$;
 COMMENT ON FUNCTION tintype.install_roles IS 'Creates Tintype''s roles where they are missing and gives each its rights; safe to repeat. False, with a notice, if the user may not create roles';
 REVOKE ALL ON FUNCTION tintype.install_roles FROM PUBLIC;
+-- A later migration that adds a table, a view or a function ends with this call, too.
 SELECT tintype.install_roles();
