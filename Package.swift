@@ -92,7 +92,7 @@ let package = Package(
     test("Postgres", ["Postgres", "TestSupport"]),
     test("Jobs", ["Jobs"]),
     test("JobStore", ["JobStore", "Jobs", "Postgres", "Migrations", "TestSupport"]),
-    test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport"]),
+    test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport", logging, serviceLifecycle]),
     test("ImageJobs", ["ImageJobs", "Diffusion", "Tensors", "Images", "Jobs", "TestSupport"]),
     test("EndToEnd", ["TestSupport", "Postgres", "Images", "JobStore"]),
   ]

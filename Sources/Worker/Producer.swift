@@ -19,11 +19,12 @@ struct Producer: Sendable {
     await withDiscardingTaskGroup { group in
       var state = ProducerState(
         slots: configuration.slots, maxJobs: configuration.maxJobs, idleExit: configuration.idleExit, now: .now)
-      while true {
+      // In a cancelled task no wait waits any more; the group itself still does, for the jobs that run.
+      while !Task.isCancelled {
         let news = events.take()
         for _ in 0..<news.endedJobs { state.jobEnded(at: .now) }
         if news.isWoken { state.woken(at: .now) }
-        if news.isDraining || Task.isCancelled { state.drain() }
+        if news.isDraining { state.drain() }
         let workerID = registration.valid(at: .now)
         switch state.action(at: .now, holdsLease: workerID != nil) {
         case .claim(let limit):
@@ -40,6 +41,7 @@ struct Producer: Sendable {
           return ending
         }
       }
+      return .drained
     }
   }
 

@@ -1,6 +1,5 @@
 import Glibc
 import Logging
-import Synchronization
 import Testing
 import Worker
 
@@ -62,11 +61,4 @@ import Worker
     #expect(sink.lines.count == 1)
     #expect(sink.lines[0].hasSuffix(" info    done job=2\n"))
   }
-}
-
-/// Keeps what was logged.
-final class LineSink: Sendable {
-  private let kept = Mutex<[String]>([])
-  var lines: [String] { kept.withLock { $0 } }
-  @Sendable func append(_ line: String) { kept.withLock { $0.append(line) } }
 }

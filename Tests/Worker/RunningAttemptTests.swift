@@ -1,10 +1,11 @@
+import JobStore
 import Jobs
 import Testing
 import Worker
 
 @Suite struct RunningAttemptTests {
   private func attempt(_ id: Int64 = 7, worker: Int64 = 1) -> RunningAttempt {
-    RunningAttempt(job: Job(id: 1, attemptID: id, prompt: "a red boat", seed: 1), workerID: worker)
+    RunningAttempt(job: Job(id: 1, attemptID: id, prompt: "a red boat", seed: 1), workerID: WorkerID(rawValue: worker))
   }
 
   @Test func keepsTheLatestProgress() {
@@ -60,7 +61,7 @@ import Worker
     for attempt in [c, a, b] { attempts.insert(attempt) }
     #expect(attempts.all.map(\.job.attemptID) == [1, 2, 3])
     attempts.stop([2, 99], .cancelled)
-    attempts.stopAll(of: 1, .drained)
+    attempts.stopAll(of: WorkerID(rawValue: 1), .drained)
     #expect(a.handlerReturned() == .drained)
     #expect(b.handlerReturned() == .cancelled)
     #expect(c.handlerReturned() == nil)
