@@ -55,7 +55,18 @@ let package = Package(
     // The queue.
     .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: strict),
     .target(name: "Jobs", swiftSettings: strict),
-    .target(name: "Migrations", path: "Migrations", swiftSettings: strict),
+    .target(
+      name: "Migrations", path: "Migrations", exclude: ["schema.sql", "dump-schema.sh"],
+      resources: [
+        .embedInCode("V0001__tables.sql"),
+        .embedInCode("V0002__requests.sql"),
+        .embedInCode("V0003__waiting_and_waking.sql"),
+        .embedInCode("V0004__workers.sql"),
+        .embedInCode("V0005__maintenance.sql"),
+        .embedInCode("V0006__functions.sql"),
+        .embedInCode("V0007__views.sql"),
+        .embedInCode("V0008__roles.sql"),
+      ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
       name: "Worker", dependencies: ["Jobs", "JobStore", "Postgres", logging, serviceLifecycle],
@@ -81,7 +92,7 @@ let package = Package(
     test("Postgres", ["Postgres", "TestSupport"]),
     test("Jobs", ["Jobs"]),
     test("JobStore", ["JobStore", "Jobs", "Postgres", "Migrations", "TestSupport"]),
-    test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport"]),
+    test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport", logging, serviceLifecycle]),
     test("ImageJobs", ["ImageJobs", "Diffusion", "Tensors", "Images", "Jobs", "TestSupport"]),
     test("EndToEnd", ["TestSupport", "Postgres", "Images", "JobStore"]),
   ]
