@@ -16,15 +16,7 @@ struct Tintype: AsyncParsableCommand {
       variables, then defaults: `tintype settings` lists them. Exit statuses are in Docs/exit-codes.md.
       """,
     version: Version.text,
-    groupedSubcommands: [
-      CommandGroup(name: "Pictures:", subcommands: [GenerateCommand.self, ModelsCommand.self]),
-      CommandGroup(name: "The queue:", subcommands: [EnqueueCommand.self, JobsCommand.self, QueuesCommand.self]),
-      CommandGroup(
-        name: "Operation:",
-        subcommands: [
-          WorkerCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self, SettingsCommand.self,
-        ]),
-    ])
+    subcommands: [SettingsCommand.self])
 
   static let _errorPrefix = "tintype: error: "
 

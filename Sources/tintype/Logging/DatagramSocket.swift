@@ -28,7 +28,7 @@ final class DatagramSocket: Sendable {
   /// False when the receiver is gone, its buffer is full, or the datagram is too large.
   func send(_ bytes: [UInt8]) -> Bool {
     unsafe bytes.withUnsafeBytes { buffer in
-      unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT.rawValue | MSG_NOSIGNAL.rawValue))
+      unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
         == buffer.count
     }
   }

@@ -9,8 +9,8 @@ struct LogOptions: ParsableArguments {
   /// The process's root logger. Libraries' loggers go the same way.
   func bootstrap() throws -> Logger {
     let level = try Settings.logLevel.require(logLevel).level
-    let sink = try Self.sink(Settings.logFormat.require(logFormat))
-    LoggingSystem.bootstrap { _ in SinkLogHandler(sink: sink, level: level) }
+    let sink: any LogSink = try Self.sink(Settings.logFormat.require(logFormat))
+    LoggingSystem.bootstrap { (_: String) -> any LogHandler in SinkLogHandler(sink: sink, level: level) }
     return Logger(label: "tintype")
   }
 
@@ -18,7 +18,9 @@ struct LogOptions: ParsableArguments {
     switch format {
     case .text: return TextLogSink()
     case .json: return JSONLogSink()
-    case .auto: return JournalLogSink.isStandardError ? JournalLogSink() ?? TextLogSink() : TextLogSink()
+    case .auto:
+      if JournalLogSink.isStandardError, let journal = JournalLogSink() { return journal }
+      return TextLogSink()
     case .journal:
       guard let journal = JournalLogSink() else {
         throw CommandError(

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 
 /// Lines for people, on standard error: time, level, message, then `key=value`.
 struct TextLogSink: LogSink {

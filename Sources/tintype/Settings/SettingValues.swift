@@ -13,9 +13,10 @@ struct Seconds: ExpressibleByArgument, Sendable, Equatable {
     let units: [(suffix: String, seconds: Double)] = [("min", 60), ("m", 60), ("h", 3600), ("s", 1), ("", 1)]
     for unit in units where argument.hasSuffix(unit.suffix) {
       guard let number = Double(argument.dropLast(unit.suffix.count)), number >= 0, number.isFinite else { return nil }
-      value = number * unit.seconds
       // Beyond a year a number is a slip, and Duration would trap on the largest.
-      return value <= 366 * 86400 ? () : nil
+      guard number * unit.seconds <= 366 * 86400 else { return nil }
+      value = number * unit.seconds
+      return
     }
     return nil
   }

@@ -1,3 +1,5 @@
+import Logging
+
 /// Every setting, declared once. A request's own options (`--prompt`, `--steps`, …) are not settings: they have no
 /// environment variable.
 enum Settings {
