@@ -16,7 +16,15 @@ struct Tintype: AsyncParsableCommand {
       variables, then defaults: `tintype settings` lists them. Exit statuses are in Docs/exit-codes.md.
       """,
     version: Version.text,
-    subcommands: [SettingsCommand.self])
+    groupedSubcommands: [
+      CommandGroup(name: "Pictures:", subcommands: [GenerateCommand.self, ModelsCommand.self]),
+      CommandGroup(name: "The queue:", subcommands: [EnqueueCommand.self, JobsCommand.self, QueuesCommand.self]),
+      CommandGroup(
+        name: "Operation:",
+        subcommands: [
+          WorkerCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self, SettingsCommand.self,
+        ]),
+    ])
 
   static let _errorPrefix = "tintype: error: "
 

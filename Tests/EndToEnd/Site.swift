@@ -6,7 +6,7 @@ import Testing
 /// One installation for one test: a migrated database of its own, output and input folders, and the workers it starts.
 final class Site {
   let databaseURL: String
-  let database: PostgresConnection
+  private(set) var database: PostgresConnection
   let folder: TemporaryFolder
   private var workers: [ToolProcess] = []
 
@@ -25,22 +25,39 @@ final class Site {
 
   /// Gives `body` a fresh site and takes it down afterwards, whatever happened.
   static func with(_ body: (Site) async throws -> Void) async throws {
-    try await withDatabase(template: migrated) { url in
-      let site = try await Site(url)
-      do {
-        try await body(site)
-      } catch {
-        // The workers' own words say more than a time-out does.
-        site.recordLogs()
-        await site.takeDown()
-        throw error
-      }
-      await site.takeDown()
+    try await withDatabase(template: migrated) { try await run(on: $0, body) }
+  }
+
+  /// As `with`, on a database server of the test's own, which it may stop and crash.
+  static func withServer(_ body: (Site, PrivateCluster) async throws -> Void) async throws {
+    let cluster = try await PrivateCluster.start()
+    do {
+      try await migrate(cluster.url())
+      try await run(on: cluster.url()) { try await body($0, cluster) }
+    } catch {
+      await cluster.remove()
+      throw error
     }
+    await cluster.remove()
+  }
+
+  private static func run(on url: String, _ body: (Site) async throws -> Void) async throws {
+    let site = try await Site(url)
+    do {
+      try await body(site)
+    } catch {
+      // The workers' own words say more than a time-out does.
+      site.recordLogs()
+      await site.takeDown()
+      throw error
+    }
+    await site.takeDown()
   }
 
   /// The schema, installed once by the real command and cloned for each test.
-  private static let migrated = DatabaseTemplate(name: "tintype") { url in
+  private static let migrated = DatabaseTemplate(name: "tintype_e2e") { try await migrate($0) }
+
+  private static func migrate(_ url: String) async throws {
     let outcome = try await Tool.run("migrate", "--database-url", url)
     guard outcome.status == 0 else { throw Complaint("tintype migrate: \(outcome.status)\n\(outcome.errors)") }
   }
@@ -48,6 +65,13 @@ final class Site {
   private func takeDown() async {
     for worker in workers { await worker.stop() }
     await database.close()
+  }
+
+  /// Reconnects after the server was away.
+  func reconnect() async throws {
+    await database.close()
+    database = try await PostgresConnection.connect(
+      PostgresConfiguration(url: databaseURL, applicationName: "tintype-e2e"))
   }
 
   private func recordLogs() {
@@ -76,7 +100,8 @@ final class Site {
     _ sql: String, _ parameters: [PostgresValue?] = [], as type: T.Type = T.self
   ) async throws -> T {
     let result = try await database.query(sql, parameters)
-    return try #require(result.rows.first, "no row: \(sql)").decode(0, type)
+    let row = try #require(result.rows.first, "no row: \(sql)")
+    return try row.decode(row.columnNames[0], type)
   }
 
   func state(of job: Int64) async throws -> String {

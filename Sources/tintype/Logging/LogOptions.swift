@@ -1,5 +1,7 @@
 import ArgumentParser
+import Foundation
 import Logging
+import Worker
 
 /// `--log-level` and `--log-format`.
 struct LogOptions: ParsableArguments {
@@ -9,25 +11,20 @@ struct LogOptions: ParsableArguments {
   /// The process's root logger. Libraries' loggers go the same way.
   func bootstrap() throws -> Logger {
     let level = try Settings.logLevel.require(logLevel).level
-    let sink: any LogSink = try Self.sink(Settings.logFormat.require(logFormat))
-    LoggingSystem.bootstrap { (_: String) -> any LogHandler in SinkLogHandler(sink: sink, level: level) }
-    return Logger(label: "tintype")
-  }
-
-  private static func sink(_ format: LogFormat) throws -> any LogSink {
-    switch format {
-    case .text: return TextLogSink()
-    case .json: return JSONLogSink()
-    case .auto:
-      if JournalLogSink.isStandardError, let journal = JournalLogSink() { return journal }
-      return TextLogSink()
-    case .journal:
-      guard let journal = JournalLogSink() else {
-        throw CommandError(
-          .unavailable, "--log-format journal: nothing listens on \(JournalLogSink.socketPath).",
-          remedy: "Use --log-format text or json where systemd is not running.")
+    let destination: LogDestination
+    switch try Settings.logFormat.require(logFormat) {
+    case .json:
+      LoggingSystem.bootstrap { (_: String) -> any LogHandler in
+        var handler = JSONLogHandler()
+        handler.logLevel = level
+        return handler
       }
-      return journal
+      return Logger(label: "tintype")
+    case .text: destination = .terminal
+    case .journal: destination = .journal
+    case .auto: destination = .detected(environment: ProcessInfo.processInfo.environment)
     }
+    LoggingSystem.bootstrap { destination.handler(label: $0, level: level) }
+    return Logger(label: "tintype")
   }
 }
