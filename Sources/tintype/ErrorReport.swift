@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import JobStore
+import Postgres
 
 /// Turns any error into what the person at the terminal sees: one message, one remedy, one exit status.
 struct ErrorReport {
@@ -8,7 +10,7 @@ struct ErrorReport {
   private let goesToStandardOutput: Bool
 
   init<Root: ParsableCommand>(_ error: any Error, exitingFrom root: Root.Type) {
-    if let error = error as? CommandError {
+    if let error = error as? CommandError ?? CommandError(translating: error) {
       status = error.status
       text = "\(Root._errorPrefix)\(error.message)\n" + (error.remedy.map { "  \($0)\n" } ?? "")
       goesToStandardOutput = false

@@ -2,31 +2,47 @@ import ArgumentParser
 
 /// What to draw: the options that `generate` and `enqueue` share, named as the columns of `tintype.jobs` are.
 struct RequestOptions: ParsableArguments {
-  @Option(help: "The text to draw. Cut after 75 tokens, with a warning.")
+  @Option(help: "The text to draw. Words beyond the model's 77 tokens are cut, with a warning.")
   var prompt: String
 
-  @Option(help: "What to steer away from. Has an effect only with --guidance-scale above 1.")
+  @Option(
+    help: ArgumentHelp(
+      "What to steer away from. Has an effect only with --guidance-scale above 1.", valueName: "text"))
   var negativePrompt: String?
 
-  @Option(help: "Denoising steps, 1 to 50. Turbo models are made for 1 to 4.")
-  var steps = 1
-
-  @Option(help: "Classifier-free guidance, 0 to 50; at 0 and 1 it is off, as turbo models expect.")
-  var guidanceScale = 0.0
-
-  @Option(help: "Seed of the first picture; the next ones use seed + 1, + 2, … Drawn at random if not given, and reported.")
-  var seed: Int64?
-
-  @Option(help: "Width in pixels, a multiple of 8. Default: the model's own or, with --init-image, the picture's.")
-  var width: Int?
-
-  @Option(help: "Height in pixels, a multiple of 8. Default: as for --width.")
-  var height: Int?
-
-  @Option(help: "Number of pictures.")
-  var count = 1
+  @Option(
+    help: ArgumentHelp(
+      "Denoising steps, 1 to 50; turbo models are made for 1 to 4. [default: 1, or 2 with an initial picture]",
+      valueName: "n"))
+  var steps: Int?
 
   @Option(
-    help: "How much of the initial picture is replaced, 0 to 1. Of the steps, floor(steps × strength) run: at least 1.")
+    help: ArgumentHelp(
+      "Classifier-free guidance, 0 to 50; at 1 and below it is off, as turbo models expect. [default: 0]", valueName: "x"))
+  var guidanceScale: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Seed of the first picture; picture i uses seed + i. [default: drawn at random, and reported]", valueName: "n"))
+  var seed: Int64?
+
+  @Option(
+    help: ArgumentHelp(
+      "Width in pixels, a multiple of 8 from 8 to 4096. [default: the model's own, or the initial picture's]",
+      valueName: "pixels"))
+  var width: Int?
+
+  @Option(help: ArgumentHelp("Height in pixels, as --width.", valueName: "pixels"))
+  var height: Int?
+
+  @Option(help: ArgumentHelp("Number of pictures, 1 to 64. [default: 1]", valueName: "n"))
+  var count: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      How much of the initial picture is replaced, 0 to 1: trunc(steps × strength) steps run, and that must be at least \
+      1. [default: 0.5, or 1 with one step]
+      """, valueName: "x"))
   var strength: Double?
 }
