@@ -1,29 +1,17 @@
 internal import Tensors
 
 /// `torch.nn.Linear`: `x · Wᵀ + b` over the last dimension.
+///
+/// Over channels-last pixels a 1×1 convolution is the same sum, so those are linear layers too; the store accepts
+/// their `[out, in, 1, 1]`.
 struct Linear: Sendable {
-  /// How the checkpoint stores the weight.
-  enum Stored {
-    /// `[out, in]`.
-    case matrix
-    /// `[out, in, 1, 1]`: a 1×1 convolution, which over channels-last pixels is the same sum.
-    case pointwiseConvolution
-  }
-
   private let device: any Device
   private let packed: LinearWeights
 
-  init(
-    _ weights: ModuleWeights, _ inFeatures: Int, _ outFeatures: Int, bias: Bool = true, stored: Stored = .matrix
-  ) throws {
-    let shape = [outFeatures, inFeatures]
-    let weight =
-      switch stored {
-      case .matrix: try weights.take("weight", shape)
-      case .pointwiseConvolution: try weights.take("weight", shape + [1, 1]).reshaped(shape)
-      }
+  init(_ weights: ModuleWeights, _ inFeatures: Int, _ outFeatures: Int, bias: Bool = true) throws {
     device = weights.device
-    packed = try device.linearWeights(weight, bias: bias ? weights.take("bias", [outFeatures]) : nil)
+    packed = try device.linearWeights(
+      weights.take("weight", [outFeatures, inFeatures]), bias: bias ? weights.take("bias", [outFeatures]) : nil)
   }
 
   /// x `[…, in]` → `activation(x · Wᵀ + b) + residual`, `[…, out]`; `.geglu` halves `out`.

@@ -22,7 +22,7 @@ struct ResnetBlock2D: Sendable {
     conv2 = try Conv2D(weights["conv2"], outChannels, outChannels)
     shortcut =
       inChannels == outChannels
-      ? nil : try Linear(weights["conv_shortcut"], inChannels, outChannels, stored: .pointwiseConvolution)
+      ? nil : try Linear(weights["conv_shortcut"], inChannels, outChannels)
   }
 
   /// x `[N, H, W, in]` → `[N, H, W, out]`.

@@ -1,4 +1,4 @@
-internal import Tensors
+package import Tensors
 
 extension Tensor {
   /// A map from elements in channels-first order (NCHW), the order in which PyTorch draws noise.

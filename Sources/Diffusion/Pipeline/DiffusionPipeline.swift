@@ -1,4 +1,4 @@
-public import Tensors
+internal import Tensors
 
 /// A loaded model: text (and a picture) in, pictures out.
 ///

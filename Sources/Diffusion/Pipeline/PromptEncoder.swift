@@ -63,5 +63,7 @@ struct PromptEncoder: Sendable {
   var length: Int { encoders.first?.tokenizer.maxLength ?? 0 }
 
   /// Multiply-accumulates of encoding one text.
-  var cost: Double { encoders.reduce(0) { $0 + $1.model.cost(count: 1, length: $1.tokenizer.maxLength) } }
+  var cost: Double {
+    encoders.reduce(0) { $0 + $1.model.cost(length: $1.tokenizer.maxLength, readout: readout) }
+  }
 }

@@ -1,4 +1,4 @@
-internal import Tensors
+package import Tensors
 
 extension Tensor {
   /// A picture as the VAE's encoder reads it: `[1, H, W, 3]` in [−1, 1].

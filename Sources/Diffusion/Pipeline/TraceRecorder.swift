@@ -34,6 +34,20 @@ public final class TraceRecorder {
   /// The tensor of that name.
   public func entry(_ name: String) -> Entry? { entries.first { $0.name == name } }
 
+  /// Writes everything to a safetensors file.
+  /// - Throws: `SafetensorsError` with the system's reason.
+  public func write(to path: String) throws {
+    let entries = entries.map { entry in
+      switch entry.values {
+      case .float32(let elements):
+        SafetensorsWriter.Entry(name: entry.name, shape: entry.shape, floats: elements)
+      case .int64(let elements):
+        SafetensorsWriter.Entry(name: entry.name, shape: entry.shape, integers: elements)
+      }
+    }
+    try SafetensorsWriter.write(entries, to: path)
+  }
+
   /// Records a tensor in its own layout.
   func record(_ name: String, _ tensor: Tensor) {
     append(Entry(name: name, shape: tensor.shape, values: .float32(tensor.array)))

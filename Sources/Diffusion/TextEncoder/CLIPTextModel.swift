@@ -50,12 +50,10 @@ package struct CLIPTextModel: Sendable {
     var x = try device.addBroadcast(
       device.embedding(ids, table: tokenEmbedding), positions.reshaped([length, config.hiddenSize]))
     var penultimate = x
-    for (index, layer) in layers.enumerated() {
-      if index == layers.count - 1 { penultimate = x }
-      // Only the pooled vector and the normalised readout need the last layer.
-      if index == layers.count - 1, readout == .penultimateLayer, textProjection == nil { break }
+    for (index, layer) in layers.prefix(layersRun(readout)).enumerated() {
       x = try layer(x)
-      try meter.advance(layer.cost(tokens: ids.count * length))
+      if index == layers.count - 2 { penultimate = x }
+      try meter.advance(Double(ids.count) * layer.cost(tokens: length))
     }
     switch readout {
     case .lastLayerNormalized:
@@ -66,8 +64,15 @@ package struct CLIPTextModel: Sendable {
     }
   }
 
-  /// Multiply-accumulates for a batch of `count` sequences of `length` tokens.
-  func cost(count: Int, length: Int) -> Double { layers.reduce(0) { $0 + $1.cost(tokens: count * length) } }
+  /// Multiply-accumulates for one sequence of `length` tokens.
+  func cost(length: Int, readout: Readout) -> Double {
+    layers.prefix(layersRun(readout)).reduce(0) { $0 + $1.cost(tokens: length) }
+  }
+
+  /// Only the normalised readout and the pooled vector need the last layer.
+  private func layersRun(_ readout: Readout) -> Int {
+    readout == .penultimateLayer && textProjection == nil ? layers.count - 1 : layers.count
+  }
 
   /// `text_projection` of each sequence's end-of-text token.
   private func pool(_ normed: Tensor, _ ids: [[Int32]]) throws -> Tensor? {

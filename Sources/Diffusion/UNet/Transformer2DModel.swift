@@ -8,15 +8,14 @@ struct Transformer2DModel: Sendable {
   private let blocks: [BasicTransformerBlock]
 
   init(_ weights: ModuleWeights, _ config: UNet2DConditionConfig, channels: Int, heads: Int, layers: Int) throws {
-    let stored: Linear.Stored = config.useLinearProjection ? .matrix : .pointwiseConvolution
     // This epsilon is fixed in the reference; `norm_eps` is the resnets'.
     norm = try GroupNorm(weights["norm"], channels: channels, groups: config.normGroupCount, epsilon: 1e-6)
-    projectIn = try Linear(weights["proj_in"], channels, channels, stored: stored)
+    projectIn = try Linear(weights["proj_in"], channels, channels)
     blocks = try (0..<layers).map {
       try BasicTransformerBlock(
         weights["transformer_blocks", $0], features: channels, contextFeatures: config.crossAttentionDim, heads: heads)
     }
-    projectOut = try Linear(weights["proj_out"], channels, channels, stored: stored)
+    projectOut = try Linear(weights["proj_out"], channels, channels)
   }
 
   /// x `[N, H, W, C]`, context `[N, S, K]` → `[N, H, W, C]`.

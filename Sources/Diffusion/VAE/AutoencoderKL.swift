@@ -18,10 +18,10 @@ package struct AutoencoderKL: Sendable {
     encoder = try VAEEncoder(weights["encoder"], config)
     quantConv =
       config.useQuantConv
-      ? try Linear(weights["quant_conv"], 2 * channels, 2 * channels, stored: .pointwiseConvolution) : nil
+      ? try Linear(weights["quant_conv"], 2 * channels, 2 * channels) : nil
     postQuantConv =
       config.usePostQuantConv
-      ? try Linear(weights["post_quant_conv"], channels, channels, stored: .pointwiseConvolution) : nil
+      ? try Linear(weights["post_quant_conv"], channels, channels) : nil
     decoder = try VAEDecoder(weights["decoder"], config)
   }
 
