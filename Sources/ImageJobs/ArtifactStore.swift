@@ -117,9 +117,7 @@ public struct ArtifactStore: Sendable {
       for name in try calls.list(partial.number) {
         // Another worker sweeping the same directory may be faster.
         try ignoring(ENOENT) {
-          let isOwn = name.hasPrefix("\(workerName).")
-          let isOld = try isOwn || calls.status(openPartial(name, in: partial).number).age > 3600
-          guard isOld else { return }
+          guard try name.hasPrefix("\(workerName).") || age(of: name, in: partial) > 3600 else { return }
           try calls.unlink(partial.number, name, 0)
           count += 1
         }
@@ -128,8 +126,10 @@ public struct ArtifactStore: Sendable {
     }
   }
 
-  private func openPartial(_ name: String, in directory: borrowing FileDescriptor) throws -> FileDescriptor {
-    FileDescriptor(try calls.open(directory.number, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0))
+  /// Seconds since the last write to a file.
+  private func age(of name: String, in directory: borrowing FileDescriptor) throws -> Int {
+    let file = FileDescriptor(try calls.open(directory.number, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0))
+    return try calls.status(file.number).age
   }
 
   private func openDirectory(_ name: String, in parent: borrowing FileDescriptor) throws -> FileDescriptor {
