@@ -2,7 +2,6 @@ import ArgumentParser
 import Diffusion
 import Foundation
 import ImageJobs
-import Jobs
 
 struct GenerateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,12 +10,11 @@ struct GenerateCommand: AsyncParsableCommand {
     discussion: """
       One picture is written to FILE exactly; with --count above 1 the names are FILE-0.png, FILE-1.png, … (the number goes \
       before the extension). An existing file is replaced, and only by a complete picture. The same model, request and seed \
-      give the same bytes.
+      give the same bytes. Relative paths start from the current directory.
 
       Examples:
-        tintype generate --model sdxl-turbo --prompt "a red boat at dawn" --seed 7 --output boat.png
-        tintype generate --model sdxl-turbo --prompt "the same at night" --init-image boat.png --strength 0.5 --steps 4 \
-      --output night.png
+        tintype generate --model sdxl-turbo --prompt "a red boat at dawn" --seed 7 -o boat.png
+        tintype generate --model sdxl-turbo --prompt "the same at night" --init-image boat.png --steps 4 -o night.png
       """)
 
   @Option(name: Settings.models.name, help: Settings.models.help) var model: ModelList?
@@ -36,48 +34,61 @@ struct GenerateCommand: AsyncParsableCommand {
   @Flag(help: "Print files, seeds, SHA-256s, sizes, timings and warnings as JSON on standard output.") var json = false
 
   func run() async throws {
-    let folder = try Settings.models.require(model).entries[0]
-    let request = try ImageRequest.validated(
-      self.request.job(initImage: initImage.map(InputFile.read)), limits: .commandLine)
+    let model = try Settings.models.require(model).entries[0]
+    let request = try CheckedRequest(request, initImage: initImage)
     // Before minutes of work, not after.
-    for path in [output, saveTensors].compactMap(\.self) { try OutputFile.checkFolder(of: path) }
+    try OutputFile.checkFolder(of: output, option: "output")
+    if let saveTensors { try OutputFile.checkFolder(of: saveTensors, option: "save-tensors") }
 
     let bar = ProgressBar()
-    let interrupt = InterruptFlag()
-    let clock = Stopwatch()
-    let device = try Settings.threads.resolve(threads).makeDevice()
-    let pipeline = try DiffusionPipeline.load(from: folder.folder, device: device) {
-      bar.update("loading \(folder.name)", fraction: $0)
-    }
-    let loadSeconds = clock.lap()
-    let trace = saveTensors == nil ? nil : TraceRecorder()
-    let control = GenerationControl(
-      progress: { bar.update($0.label, fraction: $0.fraction) }, isCancelled: { interrupt.isRaised })
     defer { bar.finish() }
-    let result = try pipeline.generate(request.request, control: control, trace: trace)
+    let interrupt = InterruptFlag()
+    let clock = ContinuousClock()
+    let start = clock.now
+    let generator = try PipelineGenerator(
+      folder: model.folder, device: ComputeDevice.make(threads: Settings.threads.resolve(threads))
+    ) { bar.update("loading \(model.name)", fraction: $0) }
+    let loaded = clock.now
+    let trace = saveTensors == nil ? nil : TraceRecorder()
+    let result = try generator.pipeline.generate(
+      request.generation,
+      control: GenerationControl(
+        progress: { bar.update($0.label, fraction: $0.fraction) }, isCancelled: { interrupt.isRaised }),
+      trace: trace)
     bar.finish()
 
-    var files: [GenerateReport.File] = []
-    for (index, image) in result.images.enumerated() {
+    let written = clock.now
+    let images = try result.images.enumerated().map { index, image in
       let metadata = PNGMetadata(
-        request: request.request, image: image, initialImageSHA256: request.initialImageSHA256, model: folder.name,
-        facts: pipeline.facts, softwareVersion: Version.text)
-      let bytes = try encodePNG(image.pixels, metadata: metadata)
+        request: request.generation, image: image, initialImageSHA256: request.initImageSHA256, model: model.name,
+        facts: generator.facts, softwareVersion: Version.text)
       let path = result.images.count == 1 ? output : Self.numbered(output, index)
-      try OutputFile.write(bytes, to: path)
-      files.append(GenerateReport.File(path, image, bytes))
+      return try GenerateReport.Image(writing: image, metadata, to: path)
     }
-    if let trace, let saveTensors { try trace.save(to: saveTensors) }
+    if let trace, let saveTensors { try trace.write(to: saveTensors) }
     var timings = result.timings
-    timings["load_model"] = loadSeconds
-    timings["total"] = clock.total()
-    try GenerateReport(model: folder.name, images: files, warnings: result.warnings, timings: timings).print(json: json)
+    timings["load_model"] = (loaded - start) / .seconds(1)
+    timings["write"] = (clock.now - written) / .seconds(1)
+    timings["total"] = (clock.now - start) / .seconds(1)
+    try GenerateReport(model: model.name, images: images, warnings: result.warnings, timings: timings).print(json: json)
   }
 
   /// `boat.png`, 2 → `boat-2.png`; without an extension the number comes last.
   static func numbered(_ path: String, _ index: Int) -> String {
-    let url = URL(filePath: path)
-    guard !url.pathExtension.isEmpty else { return "\(path)-\(index)" }
-    return "\(path.dropLast(url.pathExtension.count + 1))-\(index).\(url.pathExtension)"
+    let suffix = URL(filePath: path).pathExtension
+    guard !suffix.isEmpty else { return "\(path)-\(index)" }
+    return "\(path.dropLast(suffix.count + 1))-\(index).\(suffix)"
+  }
+}
+
+extension GenerationProgress {
+  /// For the progress bar.
+  fileprivate var label: String {
+    switch phase {
+    case .encodeText: "reading the prompt"
+    case .encodeImage: "reading the picture"
+    case .denoise: "step \(step) of \(stepCount)"
+    case .decode: "decoding"
+    }
   }
 }
