@@ -25,18 +25,20 @@ extension ReferenceDevice {
         for t in 0..<queries {
           let visible = causal ? t + 1 : keys
           let queryStart = (n * queries + t) * width + head * depth
-          let scores = (0..<visible).map { s in
+          var scores: [Double] = []
+          for s in 0..<visible {
             let keyStart = (n * keys + s) * width + head * depth
-            return scale * (0..<depth).reduce(0.0) { $0 + Double(q[queryStart + $1]) * Double(k[keyStart + $1]) }
+            var sum = 0.0
+            for i in 0..<depth { sum += Double(q[queryStart + i]) * Double(k[keyStart + i]) }
+            scores.append(sum * scale)
           }
           // A NaN score must reach the sum; `max` may or may not return it, the exponentials keep it.
           let largest = scores.max() ?? 0
           let weights = scores.map { exp($0 - largest) }
           let total = weights.reduce(0, +)
           for i in 0..<depth {
-            let sum = (0..<visible).reduce(0.0) {
-              $0 + weights[$1] * Double(v[(n * keys + $1) * width + head * depth + i])
-            }
+            var sum = 0.0
+            for s in 0..<visible { sum += weights[s] * Double(v[(n * keys + s) * width + head * depth + i]) }
             result[queryStart + i] = Float(sum / total)
           }
         }

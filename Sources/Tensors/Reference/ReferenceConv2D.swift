@@ -48,8 +48,8 @@ extension ReferenceDevice {
                 guard (0..<height).contains(y), (0..<width).contains(x) else { continue }
                 for input in 0..<inputs {
                   let weight = ((output * inputs + input) * kernelHeight + kernelRow) * kernelWidth + kernelColumn
-                  sum +=
-                    Double(elements[((n * height + y) * width + x) * inputs + input]) * Double(packed.weight[weight])
+                  let element = ((n * height + y) * width + x) * inputs + input
+                  sum += Double(elements[element]) * Double(packed.weight[weight])
                 }
               }
             }

@@ -24,7 +24,8 @@ extension ReferenceDevice {
       for output in 0..<outputs {
         var sum = packed.bias.map { Double($0[output]) } ?? 0
         for input in 0..<inputs {
-          sum += Double(elements[row * inputs + input]) * Double(packed.weight[output * inputs + input])
+          let (element, weight) = (elements[row * inputs + input], packed.weight[output * inputs + input])
+          sum += Double(element) * Double(weight)
         }
         product[row * outputs + output] = sum
       }
