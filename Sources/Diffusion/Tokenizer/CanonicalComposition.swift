@@ -65,8 +65,8 @@ enum CanonicalComposition {
     for scalar in scalars {
       let mark = combiningClass(scalar)
       if let position = starter {
-        // A mark is blocked from the starter by a kept mark of its own class or a higher one; a starter by any.
-        let isBlocked = position < result.count - 1 && (lastClass == 0 || lastClass >= mark)
+        // Blocked by a kept mark in between of the same class or a higher one; a starter (class 0) is by any.
+        let isBlocked = position < result.count - 1 && lastClass >= mark
         if !isBlocked, let composed = composition(result[position], scalar) {
           result[position] = composed
           continue
