@@ -1,7 +1,5 @@
 import ArgumentParser
 import Foundation
-import JobStore
-import Postgres
 
 /// Turns any error into what the person at the terminal sees: one message, one remedy, one exit status.
 struct ErrorReport {

@@ -12,8 +12,8 @@ struct Tintype: AsyncParsableCommand {
       starts a private PostgreSQL with one worker and prints how to connect. Or draw one picture with no database:
         tintype generate --model DIR --prompt "a lake at dawn" --output lake.png
 
-      Each subcommand explains itself: tintype help SUBCOMMAND. Settings come from flags, then TINTYPE_… environment
-      variables, then defaults: `tintype settings` lists them. Exit statuses are in Docs/exit-codes.md.
+      Settings come from flags, then TINTYPE_… environment variables, then defaults; `tintype settings` lists them. \
+      Docs/exit-codes.md has the exit statuses, Docs/sql.md the way to do all of this in SQL.
       """,
     version: Version.text,
     groupedSubcommands: [
@@ -22,15 +22,13 @@ struct Tintype: AsyncParsableCommand {
       CommandGroup(
         name: "Operation:",
         subcommands: [
-          WorkerCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self, SettingsCommand.self,
+          MigrateCommand.self, SettingsCommand.self,
         ]),
     ])
 
   static let _errorPrefix = "tintype: error: "
 
   static func main() async {
-    // A closed pipe (`tintype jobs list | head`) is reported by write, not by a signal that kills the process.
-    Signals.ignoreBrokenPipe()
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

@@ -23,5 +23,5 @@ struct PipelineGenerator: ImageGenerator {
 
 /// What computes.
 enum ComputeDevice {
-  static func make(threads: PositiveInteger?) -> any Device { CPUDevice(threads: threads?.value) }
+  static func make(threads: PositiveInteger?) throws -> any Device { try CPUDevice(threads: threads?.value) }
 }

@@ -42,7 +42,7 @@ enum Settings {
   static let lease = Setting<Seconds>(
     "lease", "SECONDS",
     "How long the database trusts a worker that says nothing: a dead worker's jobs run elsewhere after this time.",
-    default: Seconds(30))
+    default: Seconds(20))
   static let threads = Setting<PositiveInteger>(
     "threads", "N", "Threads that compute.", defaultText: "the cores this process may use")
   static let lazy = Setting<Bool>(
