@@ -55,7 +55,18 @@ let package = Package(
     // The queue.
     .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: strict),
     .target(name: "Jobs", swiftSettings: strict),
-    .target(name: "Migrations", path: "Migrations", swiftSettings: strict),
+    .target(
+      name: "Migrations", path: "Migrations", exclude: ["schema.sql", "dump-schema.sh"],
+      resources: [
+        .embedInCode("V0001__tables.sql"),
+        .embedInCode("V0002__requests.sql"),
+        .embedInCode("V0003__waiting_and_waking.sql"),
+        .embedInCode("V0004__workers.sql"),
+        .embedInCode("V0005__maintenance.sql"),
+        .embedInCode("V0006__functions.sql"),
+        .embedInCode("V0007__views.sql"),
+        .embedInCode("V0008__roles.sql"),
+      ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
       name: "Worker", dependencies: ["Jobs", "JobStore", "Postgres", logging, serviceLifecycle],

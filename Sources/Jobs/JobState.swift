@@ -1,5 +1,5 @@
 /// Where a job stands: `jobs.state`. `Docs/job-states.md` draws the whole picture.
-public enum JobState: String, Sendable, Hashable, CaseIterable {
+public enum JobState: String, Sendable, Hashable, CaseIterable, Codable {
   /// Waits for its time, `run_at`. Can become: ready, cancelled; or wait otherwise when its request is changed.
   case scheduled
   /// Waits for another job, `init_job`, to make the picture that it starts from.
