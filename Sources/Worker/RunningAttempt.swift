@@ -1,3 +1,4 @@
+package import JobStore
 package import Jobs
 internal import Synchronization
 
@@ -5,7 +6,7 @@ internal import Synchronization
 package final class RunningAttempt: JobProgressReporter {
   package let job: Job
   /// The registration it was claimed under. After a lost lease the process has a new one, but this stays.
-  package let workerID: Int64
+  package let workerID: WorkerID
   package let started: ContinuousClock.Instant
 
   /// The latest that the handler said.
@@ -32,7 +33,7 @@ package final class RunningAttempt: JobProgressReporter {
   private let state: Mutex<State>
   private let stopRequested = Wake()
 
-  package init(job: Job, workerID: Int64, started: ContinuousClock.Instant = .now) {
+  package init(job: Job, workerID: WorkerID, started: ContinuousClock.Instant = .now) {
     self.job = job
     self.workerID = workerID
     self.started = started

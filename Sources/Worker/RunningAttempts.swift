@@ -1,3 +1,4 @@
+package import JobStore
 internal import Jobs
 internal import Synchronization
 
@@ -28,7 +29,7 @@ package final class RunningAttempts: Sendable {
   }
 
   /// Stops what was claimed under a registration that is gone.
-  package func stopAll(of workerID: Int64, _ reason: StopReason) {
+  package func stopAll(of workerID: WorkerID, _ reason: StopReason) {
     for attempt in all where attempt.workerID == workerID { attempt.stop(reason) }
   }
 }
