@@ -24,6 +24,8 @@ public struct TokenizerConfig: Sendable, Equatable {
   public let doLowerCase: Bool
   /// Start of text, end of text, what fills up to the length, and what stands for the unknown.
   public let beginToken: String, endToken: String, padToken: String, unknownToken: String
+  /// Those of the four that are looked for in the normalised text, in files that lack ``addedTokens``.
+  public let normalizedSpecialTokens: Set<String>
   /// Tokens that are matched before the text is split, by id; nil when the file is older than this list.
   public let addedTokens: [Int: AddedToken]?
 
@@ -32,14 +34,23 @@ public struct TokenizerConfig: Sendable, Equatable {
   init(config: TokenizerConfigFile?, specialTokens: SpecialTokensMap?) {
     let own = config?.specialTokens
     let map = config?.addedTokens == nil ? specialTokens : nil
-    let end = "<|endoftext|>"
+    let begin = map?.begin ?? own?.begin
+    let end = map?.end ?? own?.end
+    let unknown = map?.unknown ?? own?.unknown
+    let pad = map?.pad ?? own?.pad
     className = config?.className
     modelMaxLength = config?.modelMaxLength
     doLowerCase = config?.doLowerCase ?? true
-    beginToken = map?.begin ?? own?.begin ?? "<|startoftext|>"
-    endToken = map?.end ?? own?.end ?? end
-    padToken = map?.pad ?? own?.pad ?? end
-    unknownToken = map?.unknown ?? own?.unknown ?? end
+    beginToken = begin?.content ?? "<|startoftext|>"
+    endToken = end?.content ?? "<|endoftext|>"
+    unknownToken = unknown?.content ?? "<|endoftext|>"
+    padToken = pad?.content ?? "<|endoftext|>"
+    // One text may have several roles, each written its own way; the last of this order decides.
+    let roles = [(beginToken, begin), (endToken, end), (unknownToken, unknown), (padToken, pad)]
+    normalizedSpecialTokens = roles.reduce(into: []) { tokens, role in
+      let (content, token) = role
+      if token?.isNormalized == true { tokens.insert(content) } else { tokens.remove(content) }
+    }
     addedTokens = config?.addedTokens
   }
 }
@@ -84,25 +95,30 @@ struct TokenizerConfigFile: Decodable {
 
 /// `special_tokens_map.json`, and the same four keys of `tokenizer_config.json`.
 struct SpecialTokensMap: Decodable {
-  let begin: String?, end: String?, pad: String?, unknown: String?
+  let begin: Token?, end: Token?, pad: Token?, unknown: Token?
 
   init(from decoder: any Decoder) throws {
     let config = try ConfigReader(decoder)
-    begin = try config.optional("bos_token", Token.self)?.content
-    end = try config.optional("eos_token", Token.self)?.content
-    pad = try config.optional("pad_token", Token.self)?.content
-    unknown = try config.optional("unk_token", Token.self)?.content
+    begin = try config.optional("bos_token")
+    end = try config.optional("eos_token")
+    pad = try config.optional("pad_token")
+    unknown = try config.optional("unk_token")
   }
 
   /// A token is written as its text, or as an object that holds its text and how it is matched.
-  private struct Token: Decodable {
+  struct Token: Decodable {
     let content: String
+    /// A bare text is looked for as it is; an object says otherwise unless it says so.
+    let isNormalized: Bool
 
     init(from decoder: any Decoder) throws {
       if let text = try? decoder.singleValueContainer().decode(String.self) {
         content = text
+        isNormalized = false
       } else {
-        content = try ConfigReader(decoder).required("content")
+        let token = try ConfigReader(decoder)
+        content = try token.required("content")
+        isNormalized = try token.value("normalized", default: true)
       }
     }
   }

@@ -26,7 +26,9 @@ extension CLIPTokenizer {
     } catch {
       throw CheckpointError(.invalidConfig, path: files.path, error.message)
     }
-    addedTokens = AddedTokens(try Self.addedTokens(config, files, endID: endID, folder: folder))
+    let added = try Self.addedTokens(config, files, endID: endID, folder: folder)
+    addedTokens = AddedTokens(added)
+    largestID = max(files.vocabulary.values.max() ?? 0, added.map(\.id).max() ?? 0)
   }
 
   /// What a file says that names no length, and more than any CLIP text encoder has positions for.
@@ -47,14 +49,10 @@ extension CLIPTokenizer {
           id: files.vocabulary[token.content] ?? Int32(clamping: id), text: token.content,
           isNormalized: token.isNormalized, stripsLeft: token.stripsLeft, stripsRight: token.stripsRight))
     }
-    // Special tokens count as added whether they are listed or not. Files of the time before the list marked the
-    // start and the end as normalised; whatever is named by its bare text is not.
-    let isListed = !listed.isEmpty
-    let special = [
-      (config.beginToken, !isListed), (config.endToken, !isListed && config.padToken != config.endToken),
-      (config.padToken, false), (config.unknownToken, false),
-    ]
-    for (text, isNormalized) in special where !tokens.contains(where: { $0.text == text }) {
+    // Special tokens count as added whether they are listed or not.
+    for text in [config.beginToken, config.endToken, config.unknownToken, config.padToken]
+    where !tokens.contains(where: { $0.text == text }) {
+      let isNormalized = config.normalizedSpecialTokens.contains(text)
       tokens.append(.init(id: files.vocabulary[text] ?? endID, text: text, isNormalized: isNormalized))
     }
     return tokens
