@@ -22,7 +22,7 @@ struct Tintype: AsyncParsableCommand {
       CommandGroup(
         name: "Operation:",
         subcommands: [
-          MigrateCommand.self, SettingsCommand.self,
+          WorkerCommand.self, MigrateCommand.self, SettingsCommand.self,
         ]),
     ])
 

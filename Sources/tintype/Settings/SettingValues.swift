@@ -28,10 +28,14 @@ struct Seconds: ExpressibleByArgument, Sendable, Equatable {
 struct PositiveInteger: ExpressibleByArgument, Sendable, Equatable {
   let value: Int
 
+  init(_ value: Int) { self.value = value }
+
   init?(argument: String) {
     guard let value = Int(argument), value >= 1 else { return nil }
     self.value = value
   }
+
+  var defaultValueDescription: String { String(value) }
 }
 
 /// Names separated by commas, as an environment variable holds them; a repeated flag gives one name each time.

@@ -45,6 +45,9 @@ enum Settings {
     default: Seconds(20))
   static let threads = Setting<PositiveInteger>(
     "threads", "N", "Threads that compute.", defaultText: "the cores this process may use")
+  static let residentModels = Setting<PositiveInteger>(
+    "resident-models", "N", "How many models stay in memory; beyond that the least recently used leaves.",
+    default: PositiveInteger(1))
   static let lazy = Setting<Bool>(
     "lazy", "BOOL", "Load models at their first job instead of before the worker reports that it is ready.",
     default: false)
@@ -62,7 +65,7 @@ enum Settings {
   static let all: [(section: String, settings: [any SettingDescription])] = [
     ("Where things are", [databaseURL, models, output, input, stateDirectory]),
     ("What a worker takes", [queues, maxJobs, idleExit, workerName]),
-    ("How a worker runs", [drainTimeout, lease, threads, lazy]),
+    ("How a worker runs", [drainTimeout, lease, threads, residentModels, lazy]),
     ("What it says", [logLevel, logFormat]),
   ]
 }
