@@ -3,7 +3,7 @@
 /// A watchdog fed by a bare timer proves that the timer works. This one asks for progress: the heartbeat's loop turns (also
 /// when it only fails to reach the database, which a restart would not mend), and each attempt got further within what its
 /// phase may take at most between two signs of life.
-package struct Liveness: Sendable, Equatable {
+public struct Liveness: Sendable, Equatable {
   /// A running handler's last sign of life.
   package struct Attempt: Sendable, Equatable {
     package var id: Int64
@@ -18,15 +18,15 @@ package struct Liveness: Sendable, Equatable {
   }
 
   /// Longest silence of the heartbeat's loop.
-  package var heartbeatBudget: Duration
+  public var heartbeatBudget: Duration
   /// Longest silence of a handler by phase; `defaultBudget` for the others.
-  package var phaseBudgets: [String: Duration]
-  package var defaultBudget: Duration
+  public var phaseBudgets: [String: Duration]
+  public var defaultBudget: Duration
 
   /// Budgets between two reports, not for a whole phase: the network reports after every block. The longest block, a
   /// full-size UNet's at 2048 × 2048 on two cores, takes tens of seconds; reading a checkpoint from a slow network disk
   /// and waiting for another slot's model take minutes.
-  package init(
+  public init(
     heartbeatBudget: Duration = .seconds(60),
     phaseBudgets: [String: Duration] = ["load_model": .seconds(900), "fetch_init": .seconds(300), "write": .seconds(300)],
     defaultBudget: Duration = .seconds(300)

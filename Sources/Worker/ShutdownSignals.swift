@@ -9,25 +9,35 @@ public enum ShutdownSignals {
   ///   process (`ServiceGroup` does for those it handles).
   public static func repeated(_ signals: [Int32]) -> AsyncStream<Void> {
     AsyncStream { continuation in
-      let queue = DispatchQueue(label: "tintype.signals")
-      let count = Counter()
-      let sources = signals.map { signal in
-        let source = DispatchSource.makeSignalSource(signal: signal, queue: queue)
-        source.setEventHandler {
-          // Signals that arrive together are handled once; `data` says how many they were.
-          let before = count.value
-          count.value += Int(source.data)
-          if count.value > max(1, before) { continuation.yield() }
-        }
-        source.activate()
-        return source
+      let counter = SignalCounter(signals) { continuation.yield() }
+      continuation.onTermination = { _ in counter.stop() }
+    }
+  }
+}
+
+/// Counts signals, and tells of every one but the first. Its state is touched on its queue alone.
+private final class SignalCounter: @unchecked Sendable {
+  private let queue = DispatchQueue(label: "tintype.signals")
+  private var sources: [any DispatchSourceSignal] = []
+  private var count = 0
+
+  init(_ signals: [Int32], onRepeat: @escaping @Sendable () -> Void) {
+    sources = signals.map { DispatchSource.makeSignalSource(signal: $0, queue: queue) }
+    for (index, source) in sources.enumerated() {
+      // The handlers keep this object alive until `stop` lets go of the sources.
+      source.setEventHandler { [self] in
+        // Signals that arrive together are handled at once; `data` says how many they were.
+        count += Int(sources[index].data)
+        if count > 1 { onRepeat() }
       }
-      continuation.onTermination = { _ in for source in sources { source.cancel() } }
+      source.activate()
     }
   }
 
-  /// Only touched on the signals' queue.
-  private final class Counter: @unchecked Sendable {
-    var value = 0
+  func stop() {
+    queue.async {
+      for source in self.sources { source.cancel() }
+      self.sources = []
+    }
   }
 }
