@@ -13,11 +13,11 @@ extension CheckpointFolder {
   public func fingerprintInput() throws -> [UInt8] {
     var listing = Array("tintype-model 1\n".utf8)
     for path in try configurationFiles() {
-      try append(path, contents: Array(Data(contentsOf: URL(filePath: path))), to: &listing)
+      append(path, contents: Array(try ConfigFile.read(path)), to: &listing)
     }
     for component in index.weightComponents {
       for file in try weightFiles(component: component).files {
-        try append(file.path, contents: file.headerBytes + samples(of: file), to: &listing)
+        append(file.path, contents: file.headerBytes + samples(of: file), to: &listing)
       }
     }
     return listing
@@ -50,7 +50,7 @@ extension CheckpointFolder {
   }
 
   /// Lengths come before contents, so no two listings can run together into the same bytes.
-  private func append(_ path: String, contents: [UInt8], to listing: inout [UInt8]) throws {
+  private func append(_ path: String, contents: [UInt8], to listing: inout [UInt8]) {
     listing += Array("\(relative(path))\n\(contents.count)\n".utf8)
     listing += contents
   }
@@ -62,7 +62,7 @@ extension CheckpointFolder {
     var samples = Array("\(file.byteCount)\n".utf8)
     guard payload.count > block * count else { return samples + file.bytes(in: payload) }
     for index in 0..<count {
-      let start = payload.lowerBound + (payload.count - block) / (count - 1) * index
+      let start = payload.lowerBound + (payload.count - block) * index / (count - 1)
       samples += file.bytes(in: start..<start + block)
     }
     return samples

@@ -31,7 +31,16 @@ struct ConfigReader {
 
   /// The value of `key`; nil when it is absent or `null`.
   func optional<T: Decodable>(_ key: String, _ type: T.Type = T.self) throws -> T? {
-    try container.decodeIfPresent(type, forKey: ConfigKey(key))
+    do {
+      return try container.decodeIfPresent(type, forKey: ConfigKey(key))
+    } catch let error as DecodingError {
+      throw error
+    } catch let problem as ConfigProblem {
+      throw problem
+    } catch {
+      // The decoder's own error for a number that does not fit: it reports that without the key.
+      throw ConfigProblem(key: key, message: "has a value of the wrong type: a number that is not whole or too large")
+    }
   }
 
   /// The value of `key`, or the default of the published class.

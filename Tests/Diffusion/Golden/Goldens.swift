@@ -9,10 +9,10 @@ import Testing
 enum GoldenDevice: String, CaseIterable, CustomTestStringConvertible {
   case reference, cpu
 
-  var device: any Device {
+  func make() throws -> any Device {
     switch self {
     case .reference: ReferenceDevice()
-    case .cpu: CPUDevice(threads: 2)
+    case .cpu: try CPUDevice(threads: 2)
     }
   }
 
@@ -31,7 +31,7 @@ struct GoldenModel: Sendable, CustomTestStringConvertible {
 
   func checkpoint() throws -> CheckpointFolder { try CheckpointFolder(path: folder) }
   func pipeline(_ device: GoldenDevice) throws -> DiffusionPipeline {
-    try DiffusionPipeline.load(from: folder, device: device.device)
+    try DiffusionPipeline.load(from: folder, device: device.make())
   }
 
   /// What diffusers computed.

@@ -46,8 +46,8 @@ import Testing
       let tensor = try expected.tensor(stage)
       #expect(entry.shape == tensor.shape, "\(stage)")
       guard case .float32(let found) = entry.values else { continue }
-      // Timesteps and noise levels are computed alike to the bit.
-      let tolerance = stage == "timesteps" || stage == "sigmas" ? 0 : stageTolerance
+      // Timesteps are whole numbers. Noise levels are not: PyTorch's own builds differ in their last bit.
+      let tolerance = stage == "timesteps" ? 0 : stage == "sigmas" ? 1e-6 : stageTolerance
       expectGolden(
         found, try expected.floats(stage), shape: tensor.shape, tolerance: tolerance, "\(run.testDescription) \(stage)")
     }

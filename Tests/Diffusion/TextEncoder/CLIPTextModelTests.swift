@@ -39,7 +39,7 @@ import Testing
   @Test(arguments: GoldenModel.all, GoldenDevice.allCases)
   func contextAndPooledVectorMatch(_ model: GoldenModel, _ device: GoldenDevice) throws {
     let expected = try model.expected("text")
-    let (contexts, pooled) = try encode(model, device.device)
+    let (contexts, pooled) = try encode(model, device.make())
     expectGolden(
       joined(contexts), try expected.floats("prompt_embeds"), shape: try expected.tensor("prompt_embeds").shape,
       "\(model.name) prompt_embeds \(device.rawValue)")

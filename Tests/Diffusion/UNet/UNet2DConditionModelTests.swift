@@ -10,7 +10,7 @@ import Testing
     let checkpoint = try model.checkpoint()
     let store = try checkpoint.weights(component: "unet")
     let unet = try UNet2DConditionModel(
-      checkpoint.config(component: "unet"), weights: store, device: device.device)
+      checkpoint.config(component: "unet"), weights: store, device: device.make())
     try store.finish()
     let files = try model.files("unet_")
     #expect(!files.isEmpty)

@@ -9,7 +9,7 @@ import Testing
   func bothHalvesMatch(_ model: GoldenModel, _ device: GoldenDevice) throws {
     let checkpoint = try model.checkpoint()
     let store = try checkpoint.weights(component: "vae")
-    let vae = try AutoencoderKL(checkpoint.config(component: "vae"), weights: store, device: device.device)
+    let vae = try AutoencoderKL(checkpoint.config(component: "vae"), weights: store, device: device.make())
     try store.finish()
     let expected = try model.expected("vae_72x40")
     func map(_ name: String) throws -> Tensor {
