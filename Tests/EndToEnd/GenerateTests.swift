@@ -19,7 +19,7 @@ import Testing
     if let file = golden.initImage { arguments += ["--init-image", Golden.folder.appending(path: file).path] }
     let outcome = try await Self.generate(arguments, to: folder.path("a.png"))
     #expect(outcome.status == 0, "\(outcome.errors)")
-    let picture = try PNG.decode([UInt8](Data(contentsOf: URL(filePath: folder.path("a.png"))))).image
+    let picture = try ImageDecoder.decode([UInt8](Data(contentsOf: URL(filePath: folder.path("a.png")))))
     try expectEqual(picture, Golden.load().picture(golden.name))
   }
 

@@ -18,11 +18,20 @@ struct JobsCommand: ParsableCommand {
           tintype jobs list --json | jq '.[].id'
         """)
 
-    @Option(help: ArgumentHelp("Only jobs in this state. Repeatable.", valueName: "state")) var state: [JobState] = []
+    @Option(
+      help: ArgumentHelp(
+        "Only jobs in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")). Repeatable.",
+        valueName: "state"), transform: Self.state)
+    var state: [JobState] = []
     @Option(help: ArgumentHelp("Only this queue.", valueName: "name")) var queue: String?
     @Option(help: ArgumentHelp("How many.", valueName: "n")) var limit = 20
     @Flag(help: "Print JSON.") var json = false
     @OptionGroup var database: DatabaseOptions
+
+    static func state(_ text: String) throws -> JobState {
+      guard let state = JobState(rawValue: text) else { throw ValidationError("there is no state \(text).") }
+      return state
+    }
 
     func validate() throws {
       guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be from 1 to 10000; got \(limit).") }
@@ -109,5 +118,3 @@ struct JobsCommand: ParsableCommand {
     }
   }
 }
-
-extension JobState: ExpressibleByArgument {}

@@ -4,6 +4,7 @@ import ImageJobs
 import Jobs
 import Logging
 import ServiceLifecycle
+import UnixSignals
 import Worker
 
 struct WorkerCommand: AsyncParsableCommand {
