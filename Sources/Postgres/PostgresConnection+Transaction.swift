@@ -27,7 +27,7 @@ extension PostgresConnection {
   ///   `connectionLost` during the commit: then that is unknown.
   public func transaction<R: Sendable>(
     _ isolationLevel: TransactionIsolation? = nil,
-    _ body: (isolated PostgresConnection) async throws -> R
+    _ body: @Sendable (isolated PostgresConnection) async throws -> R
   ) async throws -> R {
     guard !isInsideTransaction else {
       throw PostgresError(
