@@ -11,11 +11,11 @@ import Testing
     try "[tintype_test]\nhost=\(cluster.folder)\nuser=postgres\ndbname=template1\n".write(
       to: services, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(at: services) }
-    setenv("PGSERVICEFILE", services.path, 1)
-    setenv("PGSERVICE", "tintype_test", 1)
+    unsafe setenv("PGSERVICEFILE", services.path, 1)
+    unsafe setenv("PGSERVICE", "tintype_test", 1)
     defer {
-      unsetenv("PGSERVICE")
-      unsetenv("PGSERVICEFILE")
+      unsafe unsetenv("PGSERVICE")
+      unsafe unsetenv("PGSERVICEFILE")
     }
     // Nothing but the environment.
     let plain = try await PostgresConnection.connect(PostgresConfiguration())
@@ -26,7 +26,7 @@ import Testing
     #expect(try await named.query("SELECT current_database() AS d").rows[0]["d"] == "postgres")
     await named.close()
     // A service can be part of the URL as well, and a list of hosts is tried in order.
-    unsetenv("PGSERVICE")
+    unsafe unsetenv("PGSERVICE")
     let list = try await PostgresConnection.connect(
       PostgresConfiguration(
         url: "host=/nowhere,\(cluster.folder) port=1,5432 user=postgres dbname=postgres target_session_attrs=read-write"))
