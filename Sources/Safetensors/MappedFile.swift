@@ -30,9 +30,22 @@ internal import Glibc
     unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
   }
 
-  /// Asks the system to read the file ahead of use, in the background. A hint: its failure changes nothing.
-  func prefetch() {
-    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count, MADV_WILLNEED)
+  /// Asks the system to read `range` ahead of use, in the background. A hint: its failure changes nothing.
+  func prefetch(_ range: Range<Int>) {
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    advise(range.lowerBound / page * page..<range.upperBound, MADV_WILLNEED)
+  }
+
+  /// Runs `body`, during which the system reads no more than is touched instead of guessing what comes next.
+  func withScatteredAccess<R>(_ body: () -> R) -> R {
+    unsafe advise(0..<bytes.count, MADV_RANDOM)
+    defer { unsafe advise(0..<bytes.count, MADV_NORMAL) }
+    return body()
+  }
+
+  private func advise(_ range: Range<Int>, _ advice: Int32) {
+    let part = unsafe slice(range)
+    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: part.baseAddress), part.count, advice)
   }
 }
 

@@ -5,7 +5,7 @@ public import Tensors
 /// Layout: eight bytes, the header's length (little-endian); the header, a JSON object of tensors with type, shape
 /// and byte range; then the bytes. See <https://github.com/huggingface/safetensors>.
 ///
-/// The file must not be shortened while it is open (``prefetch()`` and every read touch its pages): replace it by
+/// The file must not be shortened while it is open (every read touches its pages): replace it by
 /// renaming another over it.
 public final class SafetensorsFile: Sendable {
   /// Where it was opened.
@@ -91,21 +91,31 @@ public final class SafetensorsFile: Sendable {
     unsafe Array(slice(try tensor(name)))
   }
 
-  /// A copy of the bytes of `range`, counted from the start of the file and inside it.
-  public func bytes(in range: Range<Int>) -> [UInt8] {
-    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "\(range) is outside \(path)")
-    return unsafe Array(mapping.slice(range))
+  /// A copy of the bytes of `ranges`, one after the other; each is counted from the start of the file and lies inside
+  /// it. Reads nothing else from the disk, so a few samples of a large file are cheap.
+  public func bytes(in ranges: [Range<Int>]) -> [UInt8] {
+    mapping.withScatteredAccess {
+      ranges.flatMap { range in
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "\(range) is outside \(path)")
+        return unsafe Array(mapping.slice(range))
+      }
+    }
   }
 
-  /// Asks the system to read the file ahead of use, in the background. For whoever is about to use all of it.
-  public func prefetch() {
-    mapping.prefetch()
+  /// Asks the system to read `name` ahead of use, in the background. One tensor at a time: asked for a whole file, the
+  /// system would keep the caller waiting for most of it.
+  public func prefetch(_ name: String) throws {
+    mapping.prefetch(fileRange(try tensor(name)))
   }
 
   /// In bounds: the header was validated against the size that was mapped.
   func slice(_ tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
-    let start = headerBytes.count
-    return unsafe mapping.slice(start + tensor.range.lowerBound..<start + tensor.range.upperBound)
+    unsafe mapping.slice(fileRange(tensor))
+  }
+
+  /// The bytes of `tensor`, counted from the start of the file.
+  private func fileRange(_ tensor: SafetensorsTensor) -> Range<Int> {
+    headerBytes.count + tensor.range.lowerBound..<headerBytes.count + tensor.range.upperBound
   }
 }
 

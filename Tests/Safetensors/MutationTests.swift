@@ -15,7 +15,7 @@ import Testing
         .init(name: "e", shape: [0], floats: []), .init(name: "i", shape: [1], integers: [-1] as [Int64]),
       ], metadata: ["format": "pt", "note": "\u{e9}"], to: path)
     let file = try SafetensorsFile(path: path)
-    original = file.bytes(in: 0..<file.byteCount)
+    original = file.bytes(in: [0..<file.byteCount])
   }
 
   /// Opens `bytes`; whether they are a legal file. If they are, reads all that there is to read.

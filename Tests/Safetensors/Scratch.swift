@@ -2,20 +2,24 @@ import Foundation
 import Safetensors
 import Tensors
 
-/// A folder of its own for one test, removed with this object.
+/// A folder of its own for one test, removed with this object. In memory where the system has such a place: the
+/// thousands of damaged files would otherwise wait for the disk's journal.
 final class Scratch {
   let path: String
 
   init() throws {
-    path = NSTemporaryDirectory() + "/safetensors-tests-\(UUID().uuidString)"
+    let memory = "/dev/shm"
+    let place = FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
+    path = "\(place)/safetensors-tests-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
-  /// Writes `bytes` to a file and returns its path.
-  func file(_ bytes: [UInt8], named name: String = "t.safetensors") throws -> String {
-    let file = "\(path)/\(name)"
+  /// Writes `bytes` to a new file, in place of the last one, and returns its path.
+  func file(_ bytes: [UInt8]) throws -> String {
+    let file = "\(path)/t.safetensors"
+    try? FileManager.default.removeItem(atPath: file)
     try Data(bytes).write(to: URL(filePath: file))
     return file
   }

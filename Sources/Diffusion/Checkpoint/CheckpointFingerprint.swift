@@ -3,9 +3,9 @@ internal import Safetensors
 
 /// What identifies a model. This target has no cryptography; whoever has hashes what these functions give.
 extension CheckpointFolder {
-  /// A canonical listing to hash, in a fraction of a second however large the weights are: equal for equal folders
-  /// wherever they lie, different when a configuration, a vocabulary, a tensor's name, type or shape, or a file's size
-  /// differs.
+  /// A canonical listing to hash, made in about a second however large the weights and cold the disk. Equal for equal
+  /// folders wherever they lie; different when a configuration, a vocabulary, a tensor's name, type or shape, or a
+  /// file's size differs.
   ///
   /// Of the weights themselves it has 64 samples of 4 KiB in each file, evenly spread: enough to tell trainings
   /// of one architecture apart, which change every weight. It is no proof against tampering: for that, hash
@@ -13,11 +13,11 @@ extension CheckpointFolder {
   public func fingerprintInput() throws -> [UInt8] {
     var listing = Array("tintype-model 1\n".utf8)
     for path in try configurationFiles() {
-      try append(path, contents: Array(Data(contentsOf: URL(filePath: path))), to: &listing)
+      append(path, contents: Array(try ConfigFile.read(path)), to: &listing)
     }
     for component in index.weightComponents {
       for file in try weightFiles(component: component).files {
-        try append(file.path, contents: file.headerBytes + samples(of: file), to: &listing)
+        append(file.path, contents: file.headerBytes + samples(of: file), to: &listing)
       }
     }
     return listing
@@ -50,7 +50,7 @@ extension CheckpointFolder {
   }
 
   /// Lengths come before contents, so no two listings can run together into the same bytes.
-  private func append(_ path: String, contents: [UInt8], to listing: inout [UInt8]) throws {
+  private func append(_ path: String, contents: [UInt8], to listing: inout [UInt8]) {
     listing += Array("\(relative(path))\n\(contents.count)\n".utf8)
     listing += contents
   }
@@ -59,12 +59,13 @@ extension CheckpointFolder {
   private func samples(of file: SafetensorsFile) -> [UInt8] {
     let (block, count) = (4096, 64)
     let payload = file.headerBytes.count..<file.byteCount
-    var samples = Array("\(file.byteCount)\n".utf8)
-    guard payload.count > block * count else { return samples + file.bytes(in: payload) }
-    for index in 0..<count {
-      let start = payload.lowerBound + (payload.count - block) / (count - 1) * index
-      samples += file.bytes(in: start..<start + block)
-    }
-    return samples
+    let size = Array("\(file.byteCount)\n".utf8)
+    guard payload.count > block * count else { return size + file.bytes(in: [payload]) }
+    return size
+      + file.bytes(
+        in: (0..<count).map { index in
+          let start = payload.lowerBound + (payload.count - block) * index / (count - 1)
+          return start..<start + block
+        })
   }
 }

@@ -60,7 +60,6 @@ public struct CheckpointFolder: Sendable {
   /// Opens a component's weights and checks the files; tensors are read as they are taken.
   public func weights(component: String) throws -> WeightStore {
     let files = try weightFiles(component: component).files
-    for file in files { file.prefetch() }
     return try WeightStore(component: component, folder: folder(of: component), files: files)
   }
 

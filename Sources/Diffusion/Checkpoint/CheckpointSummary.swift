@@ -61,8 +61,10 @@ extension CheckpointFolder {
   /// Names of the weights that are NaN or infinite somewhere, of one component, sorted. Reads all of its bytes.
   public func nonFiniteWeights(component: String) throws -> [String] {
     try weightFiles(component: component).files.flatMap { file in
-      file.prefetch()
-      return try file.tensors.keys.filter { try !file.isFinite($0) }
+      try file.tensors.keys.filter { name in
+        try file.prefetch(name)
+        return try !file.isFinite(name)
+      }
     }.sorted()
   }
 }

@@ -4,15 +4,7 @@ internal import FoundationEssentials
 enum ConfigFile {
   /// Decodes `path`; every error names the file, the key, what was found and what is legal.
   static func decode<T: Decodable>(_ type: T.Type, path: String) throws -> T {
-    let bytes: Data
-    do {
-      bytes = try Data(contentsOf: URL(filePath: path))
-    } catch {
-      guard FileManager.default.fileExists(atPath: path) else {
-        throw CheckpointError(.missingFile, path: path, "no such file; the model folder is not complete", cause: error)
-      }
-      throw CheckpointError(.missingFile, path: path, "cannot be read: \(error)", cause: error)
-    }
+    let bytes = try read(path)
     do {
       return try JSONDecoder().decode(type, from: bytes)
     } catch let problem as ConfigProblem {
@@ -20,6 +12,19 @@ enum ConfigFile {
         problem.isUnsupported ? .unsupported : .invalidConfig, path: path, "\(problem.key) \(problem.message)")
     } catch let error as DecodingError {
       throw CheckpointError(.invalidConfig, path: path, describe(error), cause: error)
+    }
+  }
+
+  /// The contents of a small file.
+  static func read(_ path: String) throws -> Data {
+    do {
+      return try Data(contentsOf: URL(filePath: path))
+    } catch {
+      let isThere = FileManager.default.fileExists(atPath: path)
+      throw CheckpointError(
+        .missingFile, path: path,
+        isThere ? "cannot be read: \(error)" : "no such file: the model folder is not complete, download it again",
+        cause: error)
     }
   }
 

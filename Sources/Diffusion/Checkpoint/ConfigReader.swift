@@ -1,5 +1,6 @@
-/// The keys of one published configuration file, read with diffusers' conventions: a key that is absent or `null` has
-/// the class's default.
+/// The keys of one published configuration file, read with diffusers' conventions: a key that is absent has the class's
+/// default, and one that is `null` has the value "none". Where the default is not "none", `null` therefore asks for
+/// another network (one without a middle block, say) and is refused.
 ///
 /// Keys that nobody asks for are ignored, as diffusers ignores them. That is safe only because every key that changes
 /// what a network computes is asked for, either to be honoured or to be refused.
@@ -31,12 +32,26 @@ struct ConfigReader {
 
   /// The value of `key`; nil when it is absent or `null`.
   func optional<T: Decodable>(_ key: String, _ type: T.Type = T.self) throws -> T? {
-    try container.decodeIfPresent(type, forKey: ConfigKey(key))
+    do {
+      return try container.decodeIfPresent(type, forKey: ConfigKey(key))
+    } catch let error as DecodingError {
+      throw error
+    } catch let problem as ConfigProblem {
+      throw problem
+    } catch {
+      // The decoder's own error for a number that does not fit: it reports that without the key.
+      throw ConfigProblem(key: key, message: "has a value of the wrong type: a number that is not whole or too large")
+    }
   }
 
-  /// The value of `key`, or the default of the published class.
+  /// The value of `key`, or the default of the published class when it is absent.
   func value<T: Decodable>(_ key: String, default value: T) throws -> T {
-    try optional(key) ?? value
+    if let found: T = try optional(key) { return found }
+    guard !container.contains(ConfigKey(key)) else {
+      throw ConfigProblem(
+        key: key, message: "is null; supported: a value, or no such key (then \(quoted(value)))", isUnsupported: true)
+    }
+    return value
   }
 
   /// The value of `key`, which has no default.
@@ -74,7 +89,7 @@ struct ConfigReader {
     return value
   }
 
-  /// Refuses any value of `key` but the `legal` ones. Absent and `null` pass when `value`, the default, is legal.
+  /// Refuses any value of `key` but the `legal` ones. An absent key passes when `value`, the default, is legal.
   func only<T: Decodable & Equatable>(_ key: String, _ legal: [T], default value: T) throws {
     let found = try self.value(key, default: value)
     guard legal.contains(found) else {
@@ -113,9 +128,17 @@ struct ConfigProblem: Error {
 }
 
 /// A value that the published files write alone when it holds for every block, and as a list otherwise.
-enum OneOrMany<Element: Decodable & Sendable>: Decodable, Sendable {
+enum OneOrMany<Element: Decodable & Sendable>: Decodable, Sendable, CustomStringConvertible {
   case one(Element)
   case many([Element])
+
+  /// As the file has it.
+  var description: String {
+    switch self {
+    case .one(let element): "\(element)"
+    case .many(let list): "\(list)"
+    }
+  }
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

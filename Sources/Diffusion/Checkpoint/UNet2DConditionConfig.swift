@@ -82,7 +82,8 @@ public struct UNet2DConditionConfig: Decodable, Sendable, Equatable {
     midAttention = layout.midAttention
     upBlocks = layout.upBlocks
     crossAttentionDim = layout.crossAttentionDim
-    timeEmbedDim = try config.count("time_embedding_dim", default: 4 * layout.channels[0])
+    timeEmbedDim = try config.checkCount(
+      config.optional("time_embedding_dim") ?? 4 * layout.channels[0], "time_embedding_dim")
 
     if let kind: String = try config.optional("addition_embed_type") {
       guard kind == "text_time" else {

@@ -60,6 +60,7 @@ public final class WeightStore {
     let parameter: Parameter
     do {
       parameter = try source.file.parameter(source.storedName)
+      try source.file.prefetch(source.storedName)
     } catch let error as SafetensorsError {
       throw CheckpointError(
         .unexpectedTensor, path: error.path, "tensor \(source.storedName) \(error.message)", cause: error)

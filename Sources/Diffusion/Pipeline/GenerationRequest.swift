@@ -59,6 +59,12 @@ public struct GenerationResult: Sendable {
   public struct Image: Sendable {
     public let pixels: RGBPixels
     public let seed: Int64
+
+    /// Pairs a picture with its seed.
+    public init(pixels: RGBPixels, seed: Int64) {
+      self.pixels = pixels
+      self.seed = seed
+    }
   }
   /// In seed order.
   public let images: [Image]
@@ -66,6 +72,13 @@ public struct GenerationResult: Sendable {
   public let warnings: [String]
   /// Seconds by component: `text`, `vae_encode`, `unet`, `vae_decode`.
   public let timings: [String: Double]
+
+  /// What a run made, in seed order.
+  public init(images: [Image], warnings: [String], timings: [String: Double]) {
+    self.images = images
+    self.warnings = warnings
+    self.timings = timings
+  }
 }
 
 /// Where a run has got to. Sent between the blocks of the UNet and the VAE, not only between steps.
@@ -82,6 +95,14 @@ public struct GenerationProgress: Sendable, Equatable {
   public var step: Int, stepCount: Int
   /// Share of the whole run's work done, 0…1, never decreasing.
   public var fraction: Double
+
+  /// A place in a run.
+  public init(phase: Phase, step: Int, stepCount: Int, fraction: Double) {
+    self.phase = phase
+    self.step = step
+    self.stepCount = stepCount
+    self.fraction = fraction
+  }
 }
 
 /// How a caller follows and stops a run. Both closures are called on the engine's thread between blocks.
