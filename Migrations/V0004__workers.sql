@@ -123,7 +123,7 @@ BEGIN
     outcome = p_outcome, finished_at = clock_timestamp(), error_code = p_error_code, error = p_error, timings = p_timings,
     progress = CASE WHEN p_outcome = 'succeeded' THEN 1 ELSE progress END
     WHERE id = p_attempt
-    RETURNING cancel_requested_at IS NOT NULL AS requested, coalesce(cancel_requested_by, 'its worker') AS by INTO cancel;
+    RETURNING cancel_requested_at IS NOT NULL AS requested, coalesce(cancel_requested_by, 'its worker') AS canceller INTO cancel;
   SELECT * INTO policy FROM tintype.queues WHERE name = job.queue;
 
   next_run_at := job.run_at;
@@ -134,7 +134,7 @@ BEGIN
   ELSIF p_outcome = 'cancelled' OR cancel.requested THEN
     next_state := 'cancelled';
     p_error_code := 'cancelled';
-    p_error := 'cancelled by ' || cancel.by;
+    p_error := 'cancelled by ' || cancel.canceller;
   ELSIF p_outcome = 'released' THEN
     next_state := 'ready';
   ELSIF p_outcome = 'lost' THEN

@@ -147,6 +147,7 @@ extension JobRequest {
 private func printed(_ value: Double) -> String {
   if value.isNaN { return "NaN" }
   if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
+  if value == 0, value.sign == .minus { return "-0" }
   return value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
 }
 
