@@ -1,0 +1,46 @@
+import Foundation
+
+extension PrivateCluster {
+  /// How a server stops.
+  public enum StopMode: String, Sendable {
+    /// Sessions are ended (SQLSTATE 57P01), the shutdown is clean.
+    case fast
+    /// As a crash: no goodbye, recovery at the next start.
+    case immediate
+  }
+
+  /// Stops the server; its files stay.
+  public func stop(_ mode: StopMode = .fast) async throws {
+    try await control(["-m", mode.rawValue, "-w", "stop"])
+  }
+
+  /// Starts the stopped server.
+  public func startAgain() async throws {
+    try await control(["-l", "\(folder)/server.log", "-w", "start"])
+  }
+
+  /// Stops and starts the server.
+  public func restart(_ mode: StopMode = .fast) async throws {
+    try await control(["-l", "\(folder)/server.log", "-m", mode.rawValue, "-w", "restart"])
+  }
+
+  /// What the server has logged so far.
+  public func log() async throws -> String {
+    try await Process.output(of: ["cat", "\(folder)/server.log"])
+  }
+
+  private func control(_ arguments: [String]) async throws {
+    _ = try await Process.output(
+      of: binaries.unprivileged(["\(binaries.folder)/pg_ctl", "-D", "\(folder)/data", "-s"] + arguments))
+  }
+
+  /// Runs SQL through psql, a statement at a time, and returns what it printed: fields apart by `|`, no header.
+  ///
+  /// Through psql, so that the tests of the client do not rest on the client.
+  @discardableResult
+  public func psql(_ statements: String..., on databaseURL: String? = nil) async throws -> String {
+    try await Process.output(
+      of: ["\(binaries.folder)/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", databaseURL ?? url()]
+        + statements.flatMap { ["-c", $0] })
+  }
+}
