@@ -113,10 +113,12 @@ DECLARE
   next_run_at timestamptz;
 BEGIN
   SELECT queue, run_at, init_job, max_attempts,
-         failures + (p_outcome IN ('failed', 'timed_out'))::integer AS failures, losses + (p_outcome = 'lost')::integer AS losses
-    INTO job FROM tintype.jobs
-   WHERE id = p_job AND attempt_id = p_attempt AND state = 'running' FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
+         failures + (p_outcome IN ('failed', 'timed_out'))::integer AS failures, losses + (p_outcome = 'lost')::integer AS losses,
+         state = 'running' AND attempt_id = p_attempt AS held
+    INTO job FROM tintype.jobs WHERE id = p_job FOR NO KEY UPDATE;
+  -- Judged here and not in the WHERE: there, "state = 'running'" lets the planner take the index of running jobs for the
+  -- smaller one when its statistics are old, and read all of it (measured: 30 ms instead of 0.02 with 50,000 running).
+  IF job.held IS NOT TRUE THEN
     RETURN NULL;
   END IF;
   UPDATE tintype.attempts SET

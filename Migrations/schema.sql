@@ -231,7 +231,7 @@ BEGIN
           WHEN 'blocked'   THEN NEW.state IN ('scheduled', 'ready', 'failed', 'cancelled')
           WHEN 'ready'     THEN NEW.state IN ('running', 'cancelled')
           WHEN 'running'   THEN NEW.state IN ('scheduled', 'ready', 'succeeded', 'failed', 'cancelled')
-          -- Only retry() carries this setting, for as long as it runs.
+          -- Only retry() makes this setting, for as long as its UPDATE runs.
           WHEN 'failed'    THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
           WHEN 'cancelled' THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
           ELSE false
@@ -341,17 +341,19 @@ DECLARE
   next_run_at timestamptz;
 BEGIN
   SELECT queue, run_at, init_job, max_attempts,
-         failures + (p_outcome IN ('failed', 'timed_out'))::integer AS failures, losses + (p_outcome = 'lost')::integer AS losses
-    INTO job FROM tintype.jobs
-   WHERE id = p_job AND attempt_id = p_attempt AND state = 'running' FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
+         failures + (p_outcome IN ('failed', 'timed_out'))::integer AS failures, losses + (p_outcome = 'lost')::integer AS losses,
+         state = 'running' AND attempt_id = p_attempt AS held
+    INTO job FROM tintype.jobs WHERE id = p_job FOR NO KEY UPDATE;
+  -- Judged here and not in the WHERE: there, "state = 'running'" lets the planner take the index of running jobs for the
+  -- smaller one when its statistics are old, and read all of it (measured: 30 ms instead of 0.02 with 50,000 running).
+  IF job.held IS NOT TRUE THEN
     RETURN NULL;
   END IF;
   UPDATE tintype.attempts SET
     outcome = p_outcome, finished_at = clock_timestamp(), error_code = p_error_code, error = p_error, timings = p_timings,
     progress = CASE WHEN p_outcome = 'succeeded' THEN 1 ELSE progress END
     WHERE id = p_attempt
-    RETURNING cancel_requested_at IS NOT NULL AS requested, coalesce(cancel_requested_by, 'its worker') AS by INTO cancel;
+    RETURNING cancel_requested_at IS NOT NULL AS requested, coalesce(cancel_requested_by, 'its worker') AS canceller INTO cancel;
   SELECT * INTO policy FROM tintype.queues WHERE name = job.queue;
 
   next_run_at := job.run_at;
@@ -362,7 +364,7 @@ BEGIN
   ELSIF p_outcome = 'cancelled' OR cancel.requested THEN
     next_state := 'cancelled';
     p_error_code := 'cancelled';
-    p_error := 'cancelled by ' || cancel.by;
+    p_error := 'cancelled by ' || cancel.canceller;
   ELSIF p_outcome = 'released' THEN
     next_state := 'ready';
   ELSIF p_outcome = 'lost' THEN
@@ -666,7 +668,7 @@ CREATE TABLE tintype.jobs (
     CONSTRAINT succeeded_has_no_error CHECK (((state <> 'succeeded'::text) OR ((error_code IS NULL) AND (error IS NULL)))),
     CONSTRAINT waiting_has_no_attempt CHECK (((state <> ALL (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text])) OR ((attempt_id IS NULL) AND (started_at IS NULL))))
 )
-WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', vacuum_index_cleanup='on', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
 ALTER TABLE ONLY tintype.jobs ALTER COLUMN init_image_data SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE tintype.jobs IS 'One row a job. Only the prompt is needed; a request may be changed while it waits';
@@ -947,7 +949,6 @@ COMMENT ON FUNCTION tintype.resume(queue text) IS 'Opens a paused queue';
 CREATE FUNCTION tintype.retry(job_id bigint) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "tintype.retry" TO 'on'
     AS $_$
 #variable_conflict use_column
 DECLARE
@@ -965,10 +966,12 @@ BEGIN
   END IF;
   job.run_at := greatest(job.run_at, now());
   job.state  := tintype.waiting_state(job.init_job, job.run_at);
+  PERFORM set_config('tintype.retry', 'on', true);
   UPDATE tintype.jobs SET
     state = job.state, run_at = job.run_at, attempt_id = NULL, failures = 0, losses = 0, error_code = NULL, error = NULL,
     warnings = '{}', started_at = NULL, finished_at = NULL
     WHERE id = job.id;
+  PERFORM set_config('tintype.retry', 'off', true);
   IF job.state = 'ready' THEN
     PERFORM pg_notify('tintype_ready', job.queue);
   END IF;
@@ -1526,7 +1529,7 @@ CREATE INDEX attempts_running ON tintype.attempts USING btree (worker_id) WHERE 
 
 CREATE INDEX attempts_with_error ON tintype.attempts USING btree (finished_at) WHERE (error_code IS NOT NULL);
 
-CREATE INDEX jobs_blocked ON tintype.jobs USING btree (queue) WHERE (state = 'blocked'::text);
+CREATE INDEX jobs_blocked ON tintype.jobs USING btree (init_job) INCLUDE (queue) WHERE (state = 'blocked'::text);
 
 CREATE INDEX jobs_finished ON tintype.jobs USING btree (queue, finished_at) WHERE (finished_at IS NOT NULL);
 

@@ -61,7 +61,9 @@ public struct JobTransitionRefusal: Error, Sendable, Hashable, CustomStringConve
   }
 
   /// For a person.
-  public var description: String { "A \(state.rawValue) job does not take the event \(event); it stays \(state.rawValue)." }
+  public var description: String {
+    "A \(state.rawValue) job does not take the event \(event); it stays \(state.rawValue)."
+  }
 }
 
 extension JobState {

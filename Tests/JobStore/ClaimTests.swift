@@ -129,7 +129,8 @@ import Testing
     try await withQueue { queue in
       let count = 400
       try await queue.sql(
-        "INSERT INTO tintype.jobs (prompt, priority, model) SELECT 'x', i % 3, CASE WHEN i % 2 = 0 THEN 'm' END FROM generate_series(1, \(count)) i")
+        "INSERT INTO tintype.jobs (prompt, priority, model) SELECT 'x', i % 3, CASE WHEN i % 2 = 0 THEN 'm' END FROM generate_series(1, \(count)) i"
+      )
       let worker = try await queue.worker()
       let claimed = try await withThrowingTaskGroup(of: [Job].self) { group in
         for claimer in 0..<12 {
@@ -166,7 +167,8 @@ import Testing
       let listener = try await PostgresConnection.connect(PostgresConfiguration(url: queue.url))
       try await listener.listen(JobStore.readyChannel)
       try await queue.sql(
-        "INSERT INTO tintype.jobs (prompt, queue) SELECT 'x', CASE WHEN i % 2 = 0 THEN 'burst' ELSE 'default' END FROM generate_series(1, 9) i")
+        "INSERT INTO tintype.jobs (prompt, queue) SELECT 'x', CASE WHEN i % 2 = 0 THEN 'burst' ELSE 'default' END FROM generate_series(1, 9) i"
+      )
       try await queue.insert("prompt, run_at", "'x', now() + interval '1 hour'")
       try await queue.sql("SELECT pg_notify('\(JobStore.readyChannel)', 'end')")
       var heard: [String] = []

@@ -76,7 +76,8 @@ import Testing
       #expect(try await queue.store.heartbeat(worker: worker, running: listed).cancel == [job.attemptID])
       #expect(try await queue.finish(job, by: worker, .cancelled) == .applied(.cancelled))
       #expect(try await queue.error(id) == "cancelled by postgres")
-      #expect(try await queue.store.heartbeat(worker: worker, running: listed) == HeartbeatReply(revoked: [job.attemptID]))
+      #expect(
+        try await queue.store.heartbeat(worker: worker, running: listed) == HeartbeatReply(revoked: [job.attemptID]))
     }
   }
 
@@ -133,7 +134,8 @@ import Testing
   @Test func listsTheNewestByStateAndQueue() async throws {
     try await withQueue { queue in
       try await queue.worker(queues: ["burst"])
-      try await queue.sql("INSERT INTO tintype.jobs (prompt, queue) VALUES ('a', 'default'), ('b', 'burst'), ('c', 'default')")
+      try await queue.sql(
+        "INSERT INTO tintype.jobs (prompt, queue) VALUES ('a', 'default'), ('b', 'burst'), ('c', 'default')")
       try await queue.store.cancel(job: 1)
       #expect(try await queue.store.list().map(\.prompt) == ["c", "b", "a"])
       #expect(try await queue.store.list(JobFilter(limit: 1)).map(\.prompt) == ["c"])
@@ -146,7 +148,10 @@ import Testing
   /// Even the owner of the tables cannot make a change of state that no event makes.
   @Test func theGuardKnowsExactlyTheEdgesOfTheTransitionFunction() async throws {
     let events: [JobEvent] =
-      [.due, .initJobSucceeded(isDue: true), .initJobSucceeded(isDue: false), .initJobEnded, .claimed, .cancelRequested]
+      [
+        .due, .initJobSucceeded(isDue: true), .initJobSucceeded(isDue: false), .initJobEnded, .claimed,
+        .cancelRequested,
+      ]
       + [.succeeded, .failed(isPermanent: false), .failed(isPermanent: true), .cancelled, .released, .lost, .timedOut]
       .map { .attemptEnded($0, cancelRequested: false, isLast: false) }
     let retries = JobWait.allCases.map { JobEvent.retried($0) }
@@ -169,7 +174,8 @@ import Testing
               #expect(error.message == "job \(id) cannot go from \(old.rawValue) to \(new.rawValue)")
               accepted = false
             }
-            #expect(accepted == reachable(retrying ? events + retries : events), "\(old) to \(new), retrying: \(retrying)")
+            #expect(
+              accepted == reachable(retrying ? events + retries : events), "\(old) to \(new), retrying: \(retrying)")
           }
         }
       }
@@ -191,7 +197,10 @@ import Testing
     ("finished_at = now()", "finished_when_terminal"), ("state = 'running'", "running_has_attempt"),
     ("attempt_id = 1", "waiting_has_no_attempt"), ("started_at = now()", "waiting_has_no_attempt"),
     ("state = 'blocked'", "blocked_has_init_job"), ("state = 'failed', finished_at = now()", "failed_has_error"),
-    ("state = 'succeeded', finished_at = now(), attempt_id = 1, started_at = now(), error = 'x'", "succeeded_has_no_error"),
+    (
+      "state = 'succeeded', finished_at = now(), attempt_id = 1, started_at = now(), error = 'x'",
+      "succeeded_has_no_error"
+    ),
     ("failures = -1", "counters_are_natural"),
   ]) func theTableHoldsItsInvariants(change: String, constraint: String) async throws {
     try await withQueue { queue in

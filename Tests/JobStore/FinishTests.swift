@@ -9,7 +9,9 @@ import Testing
       let id = try await queue.insert("prompt, image_count, seed", "'x', 2, 9223372036854775806")
       let worker = try await queue.worker()
       let job = try await queue.claimOne(worker)
-      #expect(try await queue.finish(job, by: worker, success(job, warnings: ["the prompt was cut", "a \"b\", {c}\0"])) == .applied(.succeeded))
+      #expect(
+        try await queue.finish(job, by: worker, success(job, warnings: ["the prompt was cut", "a \"b\", {c}\0"]))
+          == .applied(.succeeded))
       let details = try #require(try await queue.store.show(job: id))
       guard case .succeeded(let result) = success(job) else { return }
       #expect(details.images == result.images)
@@ -100,7 +102,8 @@ import Testing
         #expect(job.attemptNumber == number)
         #expect(try await queue.finish(job, by: worker, failure("error \(number)")) == .applied(.scheduled))
         let wait: Double = try await queue.value(
-          "SELECT extract(epoch FROM j.run_at - a.finished_at) FROM tintype.jobs j JOIN tintype.attempts a ON a.id = \(job.attemptID) WHERE j.id = \(id)")
+          "SELECT extract(epoch FROM j.run_at - a.finished_at) FROM tintype.jobs j JOIN tintype.attempts a ON a.id = \(job.attemptID) WHERE j.id = \(id)"
+        )
         // The two times are read from the clock microseconds apart.
         #expect(range.lowerBound <= wait && wait < range.upperBound + 1)
         #expect(try await queue.claim(worker).isEmpty)
@@ -120,7 +123,8 @@ import Testing
       try await queue.insert()
       let worker = try await queue.worker()
       let job = try await queue.claimOne(worker)
-      #expect(try await queue.finish(job, by: worker, failure("no such file\0", isPermanent: true)) == .applied(.failed))
+      #expect(
+        try await queue.finish(job, by: worker, failure("no such file\0", isPermanent: true)) == .applied(.failed))
       #expect(try await queue.error(job.id) == "no such file\u{FFFD}")
     }
   }
@@ -131,7 +135,8 @@ import Testing
         for jitter in [0, 0.25, 1] {
           let seconds: Double = try await queue.value(
             "SELECT extract(epoch FROM tintype.retry_delay('\(base) s', '\(cap) s', \(failures), \(jitter)))")
-          let delay = RetryPolicy(base: .seconds(base), cap: .seconds(cap)).delay(afterFailures: failures, jitter: jitter)
+          let delay = RetryPolicy(base: .seconds(base), cap: .seconds(cap)).delay(
+            afterFailures: failures, jitter: jitter)
           // PostgreSQL's intervals hold microseconds.
           #expect(abs(seconds - delay / .seconds(1)) < 1e-6)
         }
@@ -156,7 +161,8 @@ import Testing
             let job = try await queue.claimOne(worker)
             if cancelRequested { try await queue.store.cancel(job: job.id) }
             let state: JobState = try await queue.value(
-              "SELECT tintype.end_attempt(\(job.id), \(job.attemptID), '\(name)', 'code', 'text', \(isPermanent), null, null)")
+              "SELECT tintype.end_attempt(\(job.id), \(job.attemptID), '\(name)', 'code', 'text', \(isPermanent), null, null)"
+            )
             let event = JobEvent.attemptEnded(outcome, cancelRequested: cancelRequested, isLast: isLast)
             #expect(try state == JobState.running.after(event), "\(event)")
             #expect(try await queue.state(job.id) == state)

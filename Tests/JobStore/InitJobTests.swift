@@ -19,7 +19,9 @@ import Testing
       #expect(try await queue.state(late) == .scheduled)
       let next = try await queue.claimOne(worker)
       #expect(next.id == child && next.steps == 2 && next.strength == 0.5)
-      #expect(next.initImage == .artifact(path: "out/\(parent)/\(job.attemptID)-0.png", sha256: Array(repeating: 0xA5, count: 32)))
+      #expect(
+        next.initImage
+          == .artifact(path: "out/\(parent)/\(job.attemptID)-0.png", sha256: Array(repeating: 0xA5, count: 32)))
     }
   }
 
@@ -44,10 +46,12 @@ import Testing
         let job = try await queue.claimOne(worker)
         _ = try await queue.finish(job, by: worker, failure(isPermanent: true))
       }
-      #expect(try await queue.value("SELECT count(*) FROM tintype.jobs WHERE state = 'failed'") == (cancelled ? 300 : 301))
+      #expect(
+        try await queue.value("SELECT count(*) FROM tintype.jobs WHERE state = 'failed'") == (cancelled ? 300 : 301))
       #expect(
         try await queue.error(line[2])
-          == "init_job \(line[1]) has made no picture: job \(line[0]) \(cancelled ? "was cancelled" : "failed"); retry that one first, then this")
+          == "init_job \(line[1]) has made no picture: job \(line[0]) \(cancelled ? "was cancelled" : "failed"); retry that one first, then this"
+      )
       // Back again from the front.
       let error = try await refusal { try await queue.store.retry(job: line[1]) }
       #expect(error.message.hasSuffix("retry that one first"))
@@ -62,7 +66,9 @@ import Testing
       let parent = try await queue.insert()
       try await queue.store.cancel(job: parent)
       let error = try await refusal { try await queue.insert("prompt, init_job", "'y', \(parent)") }
-      #expect(error.message == "init_job must be a job that has made a picture or still may; got \(parent), which is cancelled")
+      #expect(
+        error.message
+          == "init_job must be a job that has made a picture or still may; got \(parent), which is cancelled")
     }
   }
 
@@ -71,7 +77,9 @@ import Testing
       let first = try await queue.insert()
       let second = try await queue.insert("prompt, init_job", "'y', \(first)")
       for target in [first, second] {
-        let error = try await refusal { try await queue.sql("UPDATE tintype.jobs SET init_job = \(target), strength = null WHERE id = \(first)") }
+        let error = try await refusal {
+          try await queue.sql("UPDATE tintype.jobs SET init_job = \(target), strength = null WHERE id = \(first)")
+        }
         #expect(error.column == "init_job")
       }
     }
@@ -84,7 +92,9 @@ import Testing
       let worker = try await queue.worker()
       let job = try await queue.claimOne(worker)
       let child = try await queue.connection.transaction { connection -> Int64 in
-        let row = try await connection.query("INSERT INTO tintype.jobs (prompt, init_job) VALUES ('y', \(parent)) RETURNING id, state").rows[0]
+        let row = try await connection.query(
+          "INSERT INTO tintype.jobs (prompt, init_job) VALUES ('y', \(parent)) RETURNING id, state"
+        ).rows[0]
         #expect(try row.decode("state") == JobState.blocked)
         // Not held up by the open transaction.
         let reply = try await queue.finish(job, by: worker, succeeds ? success(job) : failure(isPermanent: true))

@@ -74,7 +74,9 @@ import Testing
       }
       let details = try #require(try await queue.store.show(job: id))
       #expect(details.job.errorCode == "worker_lost" && details.job.losses == 3 && details.job.failures == 0)
-      #expect(details.job.error?.hasPrefix("3 workers vanished while they ran this job, so it is not tried again; the last: worker ") == true)
+      #expect(
+        details.job.error?.hasPrefix(
+          "3 workers vanished while they ran this job, so it is not tried again; the last: worker ") == true)
       #expect(details.attempts.map(\.outcome) == ["lost", "lost", "lost"])
       #expect(try await queue.store.retry(job: id) == .ready)
       #expect(try await queue.store.show(job: id)?.job.losses == 0)
@@ -91,7 +93,8 @@ import Testing
       let report = try await queue.store.maintain()
       #expect(report.grace && report.workersLost == 0 && report.rescued == 0)
       // As long as the longest lease.
-      let seconds: Double = try await queue.value("SELECT extract(epoch FROM grace_until - last_run_at) FROM tintype.maintenance")
+      let seconds: Double = try await queue.value(
+        "SELECT extract(epoch FROM grace_until - last_run_at) FROM tintype.maintenance")
       #expect(seconds == 7)
       #expect(try await queue.store.maintain().grace)
       try await queue.sql("UPDATE tintype.maintenance SET grace_until = now()")
@@ -106,7 +109,8 @@ import Testing
       // As if the server had come up after maintain() last ran. Ten seconds: less than the gap that counts by itself,
       // and more than the time since the server of these tests started would have to be.
       try await queue.sql(
-        "UPDATE tintype.maintenance SET last_run_at = least(pg_postmaster_start_time(), now()) - interval '1 millisecond'")
+        "UPDATE tintype.maintenance SET last_run_at = least(pg_postmaster_start_time(), now()) - interval '1 millisecond'"
+      )
       #expect(try await queue.store.maintain().grace)
       #expect(try await queue.value("SELECT ended_at IS NULL FROM tintype.workers"))
     }
@@ -169,13 +173,17 @@ import Testing
       let worker = try await queue.worker()
       let job = try await queue.claimOne(worker)
       #expect(job.timeout == 60)
-      try await queue.sql("UPDATE tintype.attempts SET started_at = now() - interval '89 s', deadline = now() - interval '29 s'")
+      try await queue.sql(
+        "UPDATE tintype.attempts SET started_at = now() - interval '89 s', deadline = now() - interval '29 s'")
       #expect(try await queue.store.maintain().timedOut == 0)
-      try await queue.sql("UPDATE tintype.attempts SET started_at = now() - interval '91 s', deadline = now() - interval '31 s'")
+      try await queue.sql(
+        "UPDATE tintype.attempts SET started_at = now() - interval '91 s', deadline = now() - interval '31 s'")
       #expect(try await queue.store.maintain().timedOut == 1)
       #expect(try await queue.state(id) == .scheduled)
       #expect(try await queue.error(id) == "not finished after 60 seconds, the job's timeout")
-      #expect(try await queue.store.heartbeat(worker: worker, running: [AttemptProgress(attemptID: job.attemptID)]).revoked == [job.attemptID])
+      #expect(
+        try await queue.store.heartbeat(worker: worker, running: [AttemptProgress(attemptID: job.attemptID)]).revoked
+          == [job.attemptID])
       #expect(try await queue.finish(job, by: worker, success(job)) == .leaseLost)
     }
   }

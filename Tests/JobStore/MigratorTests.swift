@@ -15,7 +15,8 @@ import Testing
     #expect(migrations.map(\.version) == Array(1...files.count))
     for migration in migrations {
       let text = try String(contentsOf: Self.folder.appending(path: "\(migration.name).sql"), encoding: .utf8)
-      #expect(migration.sql == text)
+      let isSame = migration.sql == text
+      #expect(isSame, "\(migration.name)")
     }
   }
 
@@ -51,10 +52,17 @@ import Testing
       let first = Array(migrations.prefix(2))
       #expect(try await Migrator(connection: connection).status().allSatisfy { $0.appliedAt == nil })
       #expect(try await Migrator(connection: connection, migrations: first).migrate() == first.map(\.name))
-      #expect(try await Migrator(connection: connection).status().map { $0.appliedAt != nil } == [true, true] + Array(repeating: false, count: migrations.count - 2))
-      let error = await #expect(throws: MigrationError.self) { try await Migrator(connection: connection).requireCurrent() }
+      #expect(
+        try await Migrator(connection: connection).status().map { $0.appliedAt != nil } == [true, true]
+          + Array(repeating: false, count: migrations.count - 2))
+      let error = await #expect(throws: MigrationError.self) {
+        try await Migrator(connection: connection).requireCurrent()
+      }
       #expect(error?.code == .schemaIsOlder)
-      #expect(error?.message == "The database's schema is not up to date: V0003__waiting_and_waking has not been applied. Run `tintype migrate`.")
+      #expect(
+        error?.message
+          == "The database's schema is not up to date: V0003__waiting_and_waking has not been applied. Run `tintype migrate`."
+      )
       await connection.close()
     }
   }
@@ -62,7 +70,8 @@ import Testing
   @Test func refusesASchemaFromTheFuture() async throws {
     try await withDatabase(template: TestQueue.template) { url in
       let connection = try await connect(url)
-      try await connection.query("INSERT INTO tintype.migrations (version, name, checksum) VALUES (9999, 'V9999__flying_cars', 'x')")
+      try await connection.query(
+        "INSERT INTO tintype.migrations (version, name, checksum) VALUES (9999, 'V9999__flying_cars', 'x')")
       for attempt in 0..<2 {
         let error = await #expect(throws: MigrationError.self) {
           let migrator = Migrator(connection: connection)
@@ -78,7 +87,9 @@ import Testing
   @Test func refusesAnEditedFile() async throws {
     try await withDatabase(template: TestQueue.template) { url in
       let connection = try await connect(url)
-      let edited = migrations.map { $0.version == 3 ? Migration($0.name, Array(($0.sql + "-- a word more\n").utf8)) : $0 }
+      let edited = migrations.map {
+        $0.version == 3 ? Migration($0.name, Array(($0.sql + "-- a word more\n").utf8)) : $0
+      }
       let error = await #expect(throws: MigrationError.self) {
         try await Migrator(connection: connection, migrations: edited).migrate()
       }
@@ -91,7 +102,9 @@ import Testing
     try await withDatabase(template: TestQueue.template) { url in
       let connection = try await connect(url)
       let broken = Migration("V0099__broken", Array("CREATE TABLE tintype.half (); SELECT 1 / 0;".utf8))
-      let error = try await refusal { try await Migrator(connection: connection, migrations: migrations + [broken]).migrate() }
+      let error = try await refusal {
+        try await Migrator(connection: connection, migrations: migrations + [broken]).migrate()
+      }
       #expect(error.sqlState == "22012")
       #expect(try await connection.query("SELECT to_regclass('tintype.half') IS NULL AS gone").rows[0].decode("gone"))
       try await Migrator(connection: connection).requireCurrent()
@@ -116,7 +129,10 @@ import Testing
       let file = try String(contentsOf: Self.folder.appending(path: "schema.sql"), encoding: .utf8)
       let difference = dump.split(separator: "\n", omittingEmptySubsequences: false)
         .difference(from: file.split(separator: "\n", omittingEmptySubsequences: false))
-      #expect(difference.isEmpty, "Migrations/schema.sql is not what the migrations make. Regenerate it with Migrations/dump-schema.sh, and review the difference: \(difference)")
+      #expect(
+        difference.isEmpty,
+        "Migrations/schema.sql is not what the migrations make. Regenerate it with Migrations/dump-schema.sh, and review the difference: \(difference)"
+      )
     }
   }
 

@@ -40,7 +40,9 @@ import Testing
   struct Case: Sendable, CustomTestStringConvertible {
     let name: String
     let change: @Sendable (inout JobRequest) -> Void
-    init(_ name: String, _ change: @escaping @Sendable (inout JobRequest) -> Void) { (self.name, self.change) = (name, change) }
+    init(_ name: String, _ change: @escaping @Sendable (inout JobRequest) -> Void) {
+      (self.name, self.change) = (name, change)
+    }
     var testDescription: String { name }
   }
 
@@ -58,7 +60,9 @@ import Testing
       all.append(Case("max_attempts \(number)") { $0.maxAttempts = number })
       all.append(Case("priority \(number)") { $0.priority = number })
     }
-    for number in [-1e-300, -0.0, 0, 0.1, 0.5, 0.999, 1, 1.0000000000000002, 7.5, 50, 50.00000000000001, .nan, .infinity, -.infinity] {
+    for number in [
+      -1e-300, -0.0, 0, 0.1, 0.5, 0.999, 1, 1.0000000000000002, 7.5, 50, 50.00000000000001, .nan, .infinity, -.infinity,
+    ] {
       all.append(Case("guidance_scale \(number)") { $0.guidanceScale = number })
       all.append(Case("strength \(number)") { $0.strength = number })
       all.append(Case("strength \(number) with a picture") { ($0.strength, $0.initImage) = (number, "a.png") })
@@ -66,30 +70,52 @@ import Testing
     for steps in 1...50 {
       // The smallest strength that leaves a step, and its neighbour below: double precision decides.
       let strength = 1 / Double(steps)
-      for (name, value) in [("at", strength), ("below", strength.nextDown), ("above", strength.nextUp)] where value <= 1 {
-        all.append(Case("\(steps) steps, strength \(name) the edge") { ($0.steps, $0.strength, $0.initImage) = (steps, value, "a.png") })
+      for (name, value) in [("at", strength), ("below", strength.nextDown), ("above", strength.nextUp)] where value <= 1
+      {
+        all.append(
+          Case("\(steps) steps, strength \(name) the edge") {
+            ($0.steps, $0.strength, $0.initImage) = (steps, value, "a.png")
+          })
       }
     }
-    for seconds in [-1.0, 0, 0.5, 1, 604_800, 604_801] { all.append(Case("timeout \(seconds)") { $0.timeout = seconds }) }
-    for path in ["", "/", "/etc/passwd", "a", "a/b.png", "..", "../a", "a/..", "a/../b", "a..b", "..a/b..", "a\nb", "a\u{7F}", "é/ü.png", "it's/..", "./a"] {
+    for seconds in [-1.0, 0, 0.5, 1, 604_800, 604_801] {
+      all.append(Case("timeout \(seconds)") { $0.timeout = seconds })
+    }
+    for path in [
+      "", "/", "/etc/passwd", "a", "a/b.png", "..", "../a", "a/..", "a/../b", "a..b", "..a/b..", "a\nb", "a\u{7F}",
+      "é/ü.png", "it's/..", "./a",
+    ] {
       all.append(Case("init_image \(path.debugDescription)") { $0.initImage = path })
     }
-    for length in [1024, 1025] { all.append(Case("init_image of \(length) bytes") { $0.initImage = String(repeating: "a", count: length) }) }
+    for length in [1024, 1025] {
+      all.append(Case("init_image of \(length) bytes") { $0.initImage = String(repeating: "a", count: length) })
+    }
     for data: [UInt8] in [[], [0], png, Array(png.prefix(7)), [0xFF, 0xD8, 0xFF], [0xFF, 0xD8], Array("GIF89a".utf8)] {
       all.append(Case("init_image_data \(data)") { $0.initImageData = data })
     }
     for size in [16_777_216, 16_777_217] {
-      all.append(Case("init_image_data of \(size) bytes") { $0.initImageData = png + Array(repeating: 0, count: size - png.count) })
+      all.append(
+        Case("init_image_data of \(size) bytes") {
+          $0.initImageData = png + Array(repeating: 0, count: size - png.count)
+        })
     }
     all.append(Case("two pictures") { ($0.initImage, $0.initImageData) = ("a.png", png) })
     all.append(Case("picture and job") { ($0.initImageData, $0.initJob) = (png, 1) })
-    for name in ["", "sdxl-turbo", "stabilityai/sdxl-turbo", "-x", "a b", "ä", "a\n", "a'b", String(repeating: "m", count: 200), String(repeating: "m", count: 201)] {
+    for name in [
+      "", "sdxl-turbo", "stabilityai/sdxl-turbo", "-x", "a b", "ä", "a\n", "a'b", String(repeating: "m", count: 200),
+      String(repeating: "m", count: 201),
+    ] {
       all.append(Case("model \(name.debugDescription)") { $0.model = name })
     }
-    for key in ["", "k", "'; DROP TABLE tintype.jobs; --", String(repeating: "é", count: 200), String(repeating: "é", count: 201)] {
+    for key in [
+      "", "k", "'; DROP TABLE tintype.jobs; --", String(repeating: "é", count: 200), String(repeating: "é", count: 201),
+    ] {
       all.append(Case("idempotency_key of \(key.unicodeScalars.count)") { $0.idempotencyKey = key })
     }
-    for text in ["", "🏞️ \u{1}\t\n\\ '\" $$ %s {} \u{10FFFF}", String(repeating: "é", count: 8192), String(repeating: "é", count: 8192) + "x"] {
+    for text in [
+      "", "🏞️ \u{1}\t\n\\ '\" $$ %s {} \u{10FFFF}", String(repeating: "é", count: 8192),
+      String(repeating: "é", count: 8192) + "x",
+    ] {
       all.append(Case("prompt of \(text.utf8.count) bytes") { $0.prompt = text })
       all.append(Case("negative_prompt of \(text.utf8.count) bytes") { $0.negativePrompt = text })
     }
@@ -148,7 +174,9 @@ import Testing
         #expect(error.message == message)
       }
       try await queue.insert("prompt, metadata", "'x', jsonb_build_object('a', repeat('x', 16375))")
-      #expect(try await refusal { try await queue.insert("prompt", "null") }.message == "prompt must be a text of at most 16384 bytes; got null")
+      #expect(
+        try await refusal { try await queue.insert("prompt", "null") }.message
+          == "prompt must be a text of at most 16384 bytes; got null")
     }
   }
 

@@ -37,14 +37,19 @@ import Testing
       ).decode("id")
       #expect(try await bob.query("SELECT * FROM tintype.jobs").rows.isEmpty)
       #expect(try await bob.query("UPDATE tintype.jobs SET prompt = 'mine' WHERE id = \(id)").affectedRows == 0)
-      #expect(try await refusal { try await bob.query("SELECT tintype.cancel(\(id))") }.message == "there is no job \(id) of yours")
+      #expect(
+        try await refusal { try await bob.query("SELECT tintype.cancel(\(id))") }.message
+          == "there is no job \(id) of yours")
       #expect(try await refusal { try await bob.query("SELECT tintype.retry(\(id))") }.sqlState == "P0002")
       #expect(
-        try await refusal { try await bob.query("INSERT INTO tintype.jobs (prompt, init_job) VALUES ('x', \(id))") }.column == "init_job")
+        try await refusal { try await bob.query("INSERT INTO tintype.jobs (prompt, init_job) VALUES ('x', \(id))") }
+          .column == "init_job")
 
       #expect(try await alice.query("SELECT prompt FROM tintype.jobs").rows.count == 1)
       try await alice.query("UPDATE tintype.jobs SET prompt = 'red boat', width = 512 WHERE id = \(id)")
-      #expect(try await alice.query("SELECT tintype.enqueue('another', steps => 2, run_at => now() + interval '1 h')").rows.count == 1)
+      #expect(
+        try await alice.query("SELECT tintype.enqueue('another', steps => 2, run_at => now() + interval '1 h')").rows
+          .count == 1)
 
       let worker = try await queue.worker()
       let job = try await queue.claimOne(worker)
@@ -66,7 +71,8 @@ import Testing
         "SELECT tintype.end_attempt(1, 1, 'succeeded', null, null, false, null, null)",
         "SELECT tintype.lock_job(1)", "SELECT tintype.settle_waiting_for(1)",
         "SELECT tintype.pause('default')", "SELECT tintype.drain(1)", "SELECT tintype.install_roles()",
-        "CREATE TABLE tintype.mine ()", "ALTER TABLE tintype.jobs DISABLE TRIGGER USER", "SET session_replication_role = replica")
+        "CREATE TABLE tintype.mine ()", "ALTER TABLE tintype.jobs DISABLE TRIGGER USER",
+        "SET session_replication_role = replica")
       await alice.close()
       await bob.close()
     }
@@ -84,13 +90,16 @@ import Testing
         WorkerRegistration(name: "w", host: "h", processID: 1, version: "0", queues: ["default"], models: [], slots: 1))
       let job = try #require(try await store.claim(worker: worker, queues: ["default"], models: [], limit: 1).first)
       _ = try await store.heartbeat(worker: worker, running: [])
-      #expect(try await store.finish(worker: worker, attempt: job.attemptID, job: id, outcome: success(job)) == .applied(.succeeded))
+      #expect(
+        try await store.finish(worker: worker, attempt: job.attemptID, job: id, outcome: success(job))
+          == .applied(.succeeded))
       try await store.maintain()
       try await store.stop(worker: worker)
 
       try await denied(
         login, "SELECT * FROM tintype.jobs", "SELECT prompt FROM tintype.jobs", "SELECT * FROM tintype.attempts",
-        "SELECT * FROM tintype.images", "SELECT * FROM tintype.job_status", "INSERT INTO tintype.jobs (prompt) VALUES ('x')",
+        "SELECT * FROM tintype.images", "SELECT * FROM tintype.job_status",
+        "INSERT INTO tintype.jobs (prompt) VALUES ('x')",
         "UPDATE tintype.jobs SET state = 'ready'", "DELETE FROM tintype.jobs",
         "UPDATE tintype.workers SET lease_until = 'infinity'",
         "SELECT tintype.enqueue('x')", "SELECT tintype.cancel(\(id))", "SELECT tintype.retry(\(id))",
@@ -106,7 +115,10 @@ import Testing
 
   @Test func aReaderSeesViewsAndNoPrompt() async throws {
     try await withQueue { queue in
-      let secrets = ["prompt, negative_prompt, init_image, metadata, idempotency_key, strength": "'top secret', 'top secret', 'top secret.png', '{\"a\": \"top secret\"}', 'top secret', 1"]
+      let secrets = [
+        "prompt, negative_prompt, init_image, metadata, idempotency_key, strength":
+          "'top secret', 'top secret', 'top secret.png', '{\"a\": \"top secret\"}', 'top secret', 1"
+      ]
       for (columns, values) in secrets { try await queue.insert(columns, values) }
       try await queue.insert()
       let worker = try await queue.worker()
@@ -118,12 +130,15 @@ import Testing
         let rows = try await reader.query("SELECT v::text AS row FROM tintype.\(view) v").rows
         #expect(!rows.isEmpty, "\(view)")
         for row in rows { #expect(try !row.decode("row", String.self).contains("secret"), "\(view)") }
-        let words = try await reader.query("SELECT column_name FROM information_schema.columns WHERE table_schema = 'tintype' AND table_name = '\(view)' AND column_name ~ 'prompt|metadata|init_image|key'").rows
+        let words = try await reader.query(
+          "SELECT column_name FROM information_schema.columns WHERE table_schema = 'tintype' AND table_name = '\(view)' AND column_name ~ 'prompt|metadata|init_image|key'"
+        ).rows
         #expect(words.isEmpty, "\(view)")
       }
       try await denied(
         reader, "SELECT * FROM tintype.jobs", "SELECT prompt FROM tintype.jobs", "SELECT * FROM tintype.attempts",
-        "SELECT * FROM tintype.images", "SELECT * FROM tintype.workers", "INSERT INTO tintype.jobs (prompt) VALUES ('x')",
+        "SELECT * FROM tintype.images", "SELECT * FROM tintype.workers",
+        "INSERT INTO tintype.jobs (prompt) VALUES ('x')",
         "UPDATE tintype.migrations SET name = 'x'", "SELECT tintype.cancel(1)", "SELECT tintype.enqueue('x')",
         "SELECT tintype.claim(1, '{default}', '{}', 1)", "SELECT tintype.resume('default')")
       await reader.close()
@@ -140,7 +155,8 @@ import Testing
       for sql in [
         "SELECT tintype.pause('default', 'why')", "SELECT tintype.resume('default')", "SELECT tintype.cancel(\(id))",
         "SELECT tintype.retry(\(id))", "SELECT tintype.drain(\(worker))", "SELECT * FROM tintype.queue_status",
-        "INSERT INTO tintype.queues (name, max_running) VALUES ('burst', 2)", "UPDATE tintype.queues SET retention = '90 days'",
+        "INSERT INTO tintype.queues (name, max_running) VALUES ('burst', 2)",
+        "UPDATE tintype.queues SET retention = '90 days'",
       ] { try await admin.query(sql) }
       try await denied(
         admin, "UPDATE tintype.jobs SET state = 'succeeded'", "DELETE FROM tintype.jobs", "DELETE FROM tintype.queues",
@@ -166,7 +182,8 @@ import Testing
         """)
       #expect(loose.isEmpty)
       let open = try await queue.sql(
-        "SELECT oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = 'tintype'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')")
+        "SELECT oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = 'tintype'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')"
+      )
       #expect(open.isEmpty)
     }
   }
@@ -174,7 +191,8 @@ import Testing
   @Test func withoutTheRightToCreateRolesItStillWorks() async throws {
     try await withDatabase { url in
       let root = try await PostgresConnection.connect(PostgresConfiguration(url: url))
-      let name: String = try #require(try await root.query("SELECT current_database() AS name").rows.first).decode("name")
+      let name: String = try #require(try await root.query("SELECT current_database() AS name").rows.first).decode(
+        "name")
       let owner = "owner_of_\(name)"
       try await root.execute("CREATE ROLE \(owner) LOGIN; ALTER DATABASE \(name) OWNER TO \(owner)")
       let plain = try await PostgresConnection.connect(
@@ -185,7 +203,9 @@ import Testing
       await plain.close()
       // Later, a superuser runs Deploy/roles/roles.sql.
       #expect(try await root.query("SELECT tintype.install_roles() AS ok").rows[0].decode("ok"))
-      let left = try await root.query("SELECT FROM pg_class WHERE relnamespace = 'tintype'::regnamespace AND pg_get_userbyid(relowner) = '\(owner)'").rows
+      let left = try await root.query(
+        "SELECT FROM pg_class WHERE relnamespace = 'tintype'::regnamespace AND pg_get_userbyid(relowner) = '\(owner)'"
+      ).rows
       #expect(left.isEmpty)
       try await root.execute("ALTER DATABASE \(name) OWNER TO postgres; DROP ROLE \(owner)")
       await root.close()

@@ -35,9 +35,13 @@ struct TestQueue: Sendable {
     ).decode("id")
   }
 
-  func state(_ job: Int64) async throws -> JobState { try await value("SELECT state FROM tintype.jobs WHERE id = \(job)") }
+  func state(_ job: Int64) async throws -> JobState {
+    try await value("SELECT state FROM tintype.jobs WHERE id = \(job)")
+  }
 
-  func error(_ job: Int64) async throws -> String? { try await value("SELECT error FROM tintype.jobs WHERE id = \(job)") }
+  func error(_ job: Int64) async throws -> String? {
+    try await value("SELECT error FROM tintype.jobs WHERE id = \(job)")
+  }
 
   func newStore() -> JobStore {
     JobStore(session: PostgresSession(PostgresConfiguration(url: url), patience: .seconds(5)))
