@@ -103,8 +103,10 @@ CREATE TABLE tintype.jobs (
   CONSTRAINT counters_are_natural CHECK (failures >= 0 AND losses >= 0)
 ) WITH (
   -- A job is rewritten twice in its life. Vacuum by count, not by share: one per cent of ten million finished rows is
-  -- more dead entries than the head of the claim index should ever have to step over.
-  fillfactor = 85, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+  -- more dead entries than the head of the claim index should ever have to step over. And always clean the indexes: of a
+  -- large table with few dead rows vacuum leaves them alone otherwise (measured: 100,000 dead entries stayed, and a claim
+  -- read 340 pages to step over them). It costs two seconds for eleven million rows.
+  fillfactor = 85, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, vacuum_index_cleanup = on,
   autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0
 );
 
@@ -114,7 +116,7 @@ ALTER TABLE tintype.jobs ALTER COLUMN init_image_data SET STORAGE EXTERNAL;
 -- The claim reads the first entry of a (queue, model) line: one probe, however long the line and the history are.
 CREATE INDEX jobs_ready     ON tintype.jobs (queue, coalesce(model, ''), claim_key, id) WHERE state = 'ready';
 CREATE INDEX jobs_scheduled ON tintype.jobs (run_at) INCLUDE (queue) WHERE state = 'scheduled';
-CREATE INDEX jobs_blocked   ON tintype.jobs (queue) WHERE state = 'blocked';
+CREATE INDEX jobs_blocked   ON tintype.jobs (init_job) INCLUDE (queue) WHERE state = 'blocked';
 CREATE INDEX jobs_running   ON tintype.jobs (queue) WHERE state = 'running';
 CREATE INDEX jobs_finished  ON tintype.jobs (queue, finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_init_job  ON tintype.jobs (init_job) WHERE init_job IS NOT NULL;

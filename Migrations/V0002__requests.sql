@@ -231,7 +231,7 @@ BEGIN
           WHEN 'blocked'   THEN NEW.state IN ('scheduled', 'ready', 'failed', 'cancelled')
           WHEN 'ready'     THEN NEW.state IN ('running', 'cancelled')
           WHEN 'running'   THEN NEW.state IN ('scheduled', 'ready', 'succeeded', 'failed', 'cancelled')
-          -- Only retry() carries this setting, for as long as it runs.
+          -- Only retry() makes this setting, for as long as its UPDATE runs.
           WHEN 'failed'    THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
           WHEN 'cancelled' THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
           ELSE false

@@ -113,17 +113,19 @@ DECLARE
   next_run_at timestamptz;
 BEGIN
   SELECT queue, run_at, init_job, max_attempts,
-         failures + (p_outcome IN ('failed', 'timed_out'))::integer AS failures, losses + (p_outcome = 'lost')::integer AS losses
-    INTO job FROM tintype.jobs
-   WHERE id = p_job AND attempt_id = p_attempt AND state = 'running' FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
+         failures + (p_outcome IN ('failed', 'timed_out'))::integer AS failures, losses + (p_outcome = 'lost')::integer AS losses,
+         state = 'running' AND attempt_id = p_attempt AS held
+    INTO job FROM tintype.jobs WHERE id = p_job FOR NO KEY UPDATE;
+  -- Judged here and not in the WHERE: there, "state = 'running'" lets the planner take the index of running jobs for the
+  -- smaller one when its statistics are old, and read all of it (measured: 30 ms instead of 0.02 with 50,000 running).
+  IF job.held IS NOT TRUE THEN
     RETURN NULL;
   END IF;
   UPDATE tintype.attempts SET
     outcome = p_outcome, finished_at = clock_timestamp(), error_code = p_error_code, error = p_error, timings = p_timings,
     progress = CASE WHEN p_outcome = 'succeeded' THEN 1 ELSE progress END
     WHERE id = p_attempt
-    RETURNING cancel_requested_at IS NOT NULL AS requested, coalesce(cancel_requested_by, 'its worker') AS by INTO cancel;
+    RETURNING cancel_requested_at IS NOT NULL AS requested, coalesce(cancel_requested_by, 'its worker') AS canceller INTO cancel;
   SELECT * INTO policy FROM tintype.queues WHERE name = job.queue;
 
   next_run_at := job.run_at;
@@ -134,7 +136,7 @@ BEGIN
   ELSIF p_outcome = 'cancelled' OR cancel.requested THEN
     next_state := 'cancelled';
     p_error_code := 'cancelled';
-    p_error := 'cancelled by ' || cancel.by;
+    p_error := 'cancelled by ' || cancel.canceller;
   ELSIF p_outcome = 'released' THEN
     next_state := 'ready';
   ELSIF p_outcome = 'lost' THEN

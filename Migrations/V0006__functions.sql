@@ -98,7 +98,7 @@ END $$;
 COMMENT ON FUNCTION tintype.cancel IS 'Ends a waiting job at once and returns cancelled; asks the worker of a running one to stop and returns running; returns the state of one that has ended';
 
 CREATE FUNCTION tintype.retry(job_id bigint) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tintype.retry = 'on' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   job    tintype.jobs := tintype.lock_job($1);
@@ -115,10 +115,12 @@ BEGIN
   END IF;
   job.run_at := greatest(job.run_at, now());
   job.state  := tintype.waiting_state(job.init_job, job.run_at);
+  PERFORM set_config('tintype.retry', 'on', true);
   UPDATE tintype.jobs SET
     state = job.state, run_at = job.run_at, attempt_id = NULL, failures = 0, losses = 0, error_code = NULL, error = NULL,
     warnings = '{}', started_at = NULL, finished_at = NULL
     WHERE id = job.id;
+  PERFORM set_config('tintype.retry', 'off', true);
   IF job.state = 'ready' THEN
     PERFORM pg_notify('tintype_ready', job.queue);
   END IF;

@@ -11,7 +11,8 @@ extension JobStore {
        ORDER BY j.id DESC LIMIT $3
       """,
       [
-        filter.states.map { .textArray($0.map(\.rawValue)) }, .optional(filter.queue), .int(Int64(max(0, filter.limit))),
+        filter.states.map { .textArray($0.map(\.rawValue)) }, .optional(filter.queue),
+        .int(Int64(max(0, filter.limit))),
       ]
     ).rows.map(JobRecord.init)
   }

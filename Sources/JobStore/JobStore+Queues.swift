@@ -2,6 +2,7 @@ internal import Postgres
 
 /// A row of the view `tintype.queue_status`.
 public struct QueueStatus: Sendable, Equatable, Encodable {
+  /// `queue_status.queue`.
   public var queue: String
   public var ready: Int, scheduled: Int, blocked: Int, running: Int
   /// Most jobs running at once; nil for no limit.
@@ -10,18 +11,25 @@ public struct QueueStatus: Sendable, Equatable, Encodable {
   public var oldestReady: Double?
   /// Live workers that serve it.
   public var workers: Int
+  /// `queue_status.paused_at`.
   public var isPaused: Bool
+  /// `queue_status.paused_by`.
   public var pausedBy: String?
+  /// `queue_status.pause_reason`.
   public var pauseReason: String?
 }
 
 /// A row of the view `tintype.worker_status`.
 public struct WorkerStatus: Sendable, Equatable, Encodable {
+  /// `worker_status.id`.
   public var id: Int64
   public var name: String, host: String
+  /// `worker_status.pid`.
   public var processID: Int32
+  /// `worker_status.version`.
   public var version: String
   public var queues: [String], models: [String]
+  /// `worker_status.slots`.
   public var slots: Int
   /// Jobs it holds.
   public var running: Int

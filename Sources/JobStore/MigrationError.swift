@@ -9,6 +9,7 @@ public struct MigrationError: Error, Sendable, Equatable, CustomStringConvertibl
     /// A file was changed after it had been applied.
     case appliedFileWasEdited
   }
+  /// The kind of trouble.
   public var code: Code
   /// What is wrong and what to do.
   public var message: String

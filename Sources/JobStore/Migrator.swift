@@ -19,8 +19,11 @@ public struct Migrator: Sendable {
 
   /// A migration, and when it was applied here: ISO 8601, UTC; nil if it has not been.
   public struct Status: Sendable, Equatable {
+    /// Number in the file's name.
     public var version: Int
+    /// The file's name without `.sql`.
     public var name: String
+    /// Nil if it has not been applied.
     public var appliedAt: String?
   }
 

@@ -2,8 +2,11 @@
 public struct WorkerRegistration: Sendable, Equatable {
   /// What its operator calls it; need not be unique.
   public var name: String
+  /// `workers.host`.
   public var host: String
+  /// `workers.pid`.
   public var processID: Int32
+  /// `workers.version`.
   public var version: String
   /// Created when missing.
   public var queues: [String]
@@ -33,8 +36,11 @@ public struct WorkerRegistration: Sendable, Equatable {
 
 /// `workers.id`: one start of a worker process. Never reused.
 public struct WorkerID: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+  /// The number.
   public let rawValue: Int64
+  /// A worker by its number.
   public init(rawValue: Int64) { self.rawValue = rawValue }
+  /// The number, as notifications carry it.
   public var description: String { String(rawValue) }
 }
 

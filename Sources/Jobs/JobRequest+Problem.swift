@@ -60,7 +60,8 @@ extension JobRequest {
 
   private var startProblem: RequestProblem? {
     let given = [
-      initImage.map { _ in "init_image" }, initImageData.map { _ in "init_image_data" }, initJob.map { _ in "init_job" },
+      initImage.map { _ in "init_image" }, initImageData.map { _ in "init_image_data" },
+      initJob.map { _ in "init_job" },
     ].compactMap(\.self)
     if given.count > 1 {
       return RequestProblem(
@@ -75,7 +76,8 @@ extension JobRequest {
         got: quoted(path))
     }
     if let data = initImageData {
-      let isImage = data.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) || data.starts(with: [0xFF, 0xD8, 0xFF])
+      let isImage =
+        data.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) || data.starts(with: [0xFF, 0xD8, 0xFF])
       if data.count > RequestLimits.initImageBytes.upperBound {
         return RequestProblem(
           "init_image_data", must: "a PNG or JPEG file of at most 16 MiB", got: "\(data.count) bytes")
@@ -147,6 +149,7 @@ extension JobRequest {
 private func printed(_ value: Double) -> String {
   if value.isNaN { return "NaN" }
   if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
+  if value == 0, value.sign == .minus { return "-0" }
   return value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
 }
 

@@ -54,8 +54,16 @@ public struct JobTransitionRefusal: Error, Sendable, Hashable, CustomStringConve
   /// What was tried.
   public var event: JobEvent
 
+  /// A refusal of `event` in `state`.
+  public init(state: JobState, event: JobEvent) {
+    self.state = state
+    self.event = event
+  }
+
   /// For a person.
-  public var description: String { "A \(state.rawValue) job does not take the event \(event); it stays \(state.rawValue)." }
+  public var description: String {
+    "A \(state.rawValue) job does not take the event \(event); it stays \(state.rawValue)."
+  }
 }
 
 extension JobState {

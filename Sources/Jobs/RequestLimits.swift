@@ -7,11 +7,17 @@ public enum RequestLimits {
   public static let side = 8...4096
   /// `width` and `height` are multiples of this: the VAE's factor.
   public static let sideMultiple = 8
+  /// `steps`.
   public static let steps = 1...50
+  /// `strength`.
   public static let strength = 0.0...1.0
+  /// `guidance_scale`.
   public static let guidanceScale = 0.0...50.0
+  /// `image_count`.
   public static let imageCount = 1...64
+  /// `priority`.
   public static let priority = -1000...1000
+  /// `max_attempts`.
   public static let maxAttempts = 1...100
   /// `timeout`, in seconds.
   public static let timeout = 1.0...604_800.0

@@ -71,13 +71,15 @@ import Testing
     #expect(malformed.status == 64)
   }
 
-  @Test(arguments: [
+  static let mistakes: [(arguments: [String], status: Int32)] = [
     (["nonsense"], 64), (["generate"], 64), (["jobs", "show", "twelve"], 64), (["worker", "--queue"], 64),
     (["models", "verify", "/no/such/folder"], 66), (["jobs", "list", "--limit", "0"], 64),
     (["jobs", "list", "--database-url", "postgresql:///x?host=/no/such/folder"], 69),
     (["jobs", "list", "--database-url", "nonsense=1"], 64),
     (["enqueue", "--prompt", "x", "--steps", "0", "--database-url", "postgresql:///x?host=/no/such/folder"], 65),
-  ])
+  ]
+
+  @Test(arguments: mistakes)
   func exitStatusTellsTheKindOfTrouble(_ arguments: [String], _ status: Int32) async throws {
     let outcome = try await Tool.run(arguments)
     #expect(outcome.status == status, "\(outcome.errors)")

@@ -19,7 +19,7 @@ struct MadePicture {
   /// Relative to the output root.
   let path: String
   let pixels: RGBImage
-  private let texts: [String: String]
+  private let texts: [PNGText]
 
   init(row: PostgresRow, outputRoot: String) throws {
     path = try row.decode("path", String.self)
@@ -29,34 +29,14 @@ struct MadePicture {
       seed: try row.decode("seed", Int64.self))
     let data = try Data(contentsOf: URL(filePath: outputRoot).appending(path: path))
     pixels = try ImageDecoder.decode([UInt8](data))
-    texts = Self.textChunks([UInt8](data))
+    texts = try PNG.text(of: [UInt8](data))
     file = Facts(
       sha256: try sha256(ofFile: "\(outputRoot)/\(path)"), bytes: data.count, width: pixels.width, height: pixels.height,
       // The seed is not recoverable from pixels; the text chunk is compared by the tests that are about it.
       seed: self.row.seed)
   }
 
-  func text(_ keyword: String) -> String? { texts[keyword] }
-
-  /// tEXt and uncompressed iTXt chunks, read here because the product only writes them.
-  private static func textChunks(_ png: [UInt8]) -> [String: String] {
-    var texts: [String: String] = [:]
-    var rest = png.dropFirst(8)
-    while rest.count >= 12 {
-      let length = rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-      let type = String(decoding: rest.dropFirst(4).prefix(4), as: UTF8.self)
-      let fields = rest.dropFirst(8).prefix(length).split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
-      if type == "tEXt", fields.count == 2 {
-        texts[String(decoding: fields[0], as: UTF8.self)] = String(fields[1].map { Character(Unicode.Scalar($0)) })
-      } else if type == "iTXt", fields.count == 2 {
-        // Two bytes about compression, a language and a translated keyword, each ended by a zero.
-        let tail = fields[1].dropFirst(2).split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
-        texts[String(decoding: fields[0], as: UTF8.self)] = tail.last.map { String(decoding: $0, as: UTF8.self) }
-      }
-      rest = rest.dropFirst(12 + length)
-    }
-    return texts
-  }
+  func text(_ keyword: String) -> String? { texts.first { $0.keyword == keyword }?.text }
 }
 
 /// By a program that is not ours.
@@ -123,8 +103,11 @@ struct Golden: Decodable {
 /// value that lies on the edge between two levels may fall to either side.
 func expectEqual(
   _ found: RGBImage, _ expected: RGBImage, sourceLocation: SourceLocation = #_sourceLocation
-) throws {
-  try #require([found.width, found.height] == [expected.width, expected.height], sourceLocation: sourceLocation)
+) {
+  guard found.width == expected.width, found.height == expected.height else {
+    Issue.record("\(found.width)×\(found.height), expected \(expected.width)×\(expected.height)", sourceLocation: sourceLocation)
+    return
+  }
   let differences = zip(found.bytes, expected.bytes).map { abs(Int($0) - Int($1)) }
   let largest = differences.max() ?? 0
   let place = differences.firstIndex(of: largest) ?? 0
