@@ -24,6 +24,7 @@ func test(_ name: String, _ dependencies: [Target.Dependency], resources: [Resou
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -34,7 +35,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
   ],
   targets: [
@@ -55,7 +56,18 @@ let package = Package(
     // The queue.
     .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: strict),
     .target(name: "Jobs", swiftSettings: strict),
-    .target(name: "Migrations", path: "Migrations", swiftSettings: strict),
+    .target(
+      name: "Migrations", path: "Migrations", exclude: ["schema.sql", "dump-schema.sh"],
+      resources: [
+        .embedInCode("V0001__tables.sql"),
+        .embedInCode("V0002__requests.sql"),
+        .embedInCode("V0003__waiting_and_waking.sql"),
+        .embedInCode("V0004__workers.sql"),
+        .embedInCode("V0005__maintenance.sql"),
+        .embedInCode("V0006__functions.sql"),
+        .embedInCode("V0007__views.sql"),
+        .embedInCode("V0008__roles.sql"),
+      ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
       name: "Worker", dependencies: ["Jobs", "JobStore", "Postgres", logging, serviceLifecycle],
@@ -69,7 +81,7 @@ let package = Package(
       name: "tintype",
       dependencies: [
         "ImageJobs", "Diffusion", "Tensors", "Safetensors", "Images", "Worker", "JobStore", "Postgres", "Jobs",
-        "Migrations", argumentParser, logging, serviceLifecycle,
+        "Migrations", argumentParser, logging, serviceLifecycle, unixSignals,
       ], swiftSettings: strict),
 
     // Tests. TestSupport is never linked into a product.
@@ -81,8 +93,8 @@ let package = Package(
     test("Postgres", ["Postgres", "TestSupport"]),
     test("Jobs", ["Jobs"]),
     test("JobStore", ["JobStore", "Jobs", "Postgres", "Migrations", "TestSupport"]),
-    test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport"]),
+    test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport", logging, serviceLifecycle]),
     test("ImageJobs", ["ImageJobs", "Diffusion", "Tensors", "Images", "Jobs", "TestSupport"]),
-    test("EndToEnd", ["TestSupport", "Postgres", "Images", "JobStore"]),
+    test("EndToEnd", ["TestSupport", "Postgres", "Images", "Safetensors"]),
   ]
 )

@@ -1,1 +1,33 @@
-// Replaced by the target's sources.
+/// A step in the database schema's life: a file of this folder.
+public struct Migration: Sendable, Equatable {
+  /// Number in the file's name, from 1 without gaps.
+  public let version: Int
+  /// The file's name without `.sql`.
+  public let name: String
+  /// The file's text. Run in one transaction.
+  public let sql: String
+
+  /// - Parameters:
+  ///   - name: `V<four digits>__<words>`. Begins with a letter because embedding replaces a leading digit.
+  ///   - bytes: the file, UTF-8.
+  package init(_ name: String, _ bytes: [UInt8]) {
+    guard name.first == "V", let version = Int(name.dropFirst().prefix(4)) else {
+      preconditionFailure("A migration is named V0001__words.sql, not \(name).sql.")
+    }
+    self.version = version
+    self.name = name
+    sql = String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+/// Every migration, in order. An applied file is never edited: what follows is a new file, added here and in Package.swift.
+public let migrations: [Migration] = [
+  Migration("V0001__tables", PackageResources.V0001__tables_sql),
+  Migration("V0002__requests", PackageResources.V0002__requests_sql),
+  Migration("V0003__waiting_and_waking", PackageResources.V0003__waiting_and_waking_sql),
+  Migration("V0004__workers", PackageResources.V0004__workers_sql),
+  Migration("V0005__maintenance", PackageResources.V0005__maintenance_sql),
+  Migration("V0006__functions", PackageResources.V0006__functions_sql),
+  Migration("V0007__views", PackageResources.V0007__views_sql),
+  Migration("V0008__roles", PackageResources.V0008__roles_sql),
+]

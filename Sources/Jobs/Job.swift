@@ -6,18 +6,28 @@ public struct Job: Sendable, Equatable {
   public var attemptID: Int64
   /// Which run of the job this is, from 1.
   public var attemptNumber: Int
+  /// `jobs.max_attempts`.
   public var maxAttempts: Int
+  /// `jobs.queue`.
   public var queue: String
   /// Nil: whatever the worker's default is.
   public var model: String?
+  /// `jobs.prompt`.
   public var prompt: String
+  /// `jobs.negative_prompt`.
   public var negativePrompt: String?
   public var width: Int?, height: Int?
+  /// `jobs.steps`.
   public var steps: Int
+  /// `jobs.guidance_scale`.
   public var guidanceScale: Double
+  /// `jobs.strength`.
   public var strength: Double
+  /// `jobs.seed`.
   public var seed: Int64
+  /// `jobs.image_count`.
   public var imageCount: Int
+  /// `jobs.init_image`.
   public var initImage: InitImage?
   /// Seconds the attempt may take; nil for no limit.
   public var timeout: Double?
@@ -34,6 +44,7 @@ public struct Job: Sendable, Equatable {
     case artifact(path: String, sha256: [UInt8])
   }
 
+  /// A job with the table's defaults for what is not given.
   public init(
     id: Int64, attemptID: Int64, attemptNumber: Int = 1, maxAttempts: Int = 3, queue: String = "default",
     model: String? = nil, prompt: String, negativePrompt: String? = nil, width: Int? = nil, height: Int? = nil,

@@ -12,12 +12,14 @@ public enum JobOutcome: Sendable, Equatable {
 
 /// What a successful attempt made.
 public struct JobResult: Sendable, Equatable {
+  /// In seed order, `jobs.image_count` of them.
   public var images: [JobImage]
   /// For the user, kept on the job: the prompt was cut, say.
   public var warnings: [String]
   /// Seconds by phase, kept in `attempts.timings`.
   public var timings: [String: Double]
 
+  /// What was made.
   public init(images: [JobImage], warnings: [String] = [], timings: [String: Double] = [:]) {
     self.images = images
     self.warnings = warnings
@@ -31,12 +33,15 @@ public struct JobImage: Sendable, Equatable {
   public var index: Int
   /// Relative to the output root; carries the job and the attempt.
   public var path: String
+  /// `images.sha256`.
   public var sha256: [UInt8]
   /// File size.
   public var bytes: Int
   public var width: Int, height: Int
+  /// `images.seed`.
   public var seed: Int64
 
+  /// A picture that is durable.
   public init(index: Int, path: String, sha256: [UInt8], bytes: Int, width: Int, height: Int, seed: Int64) {
     self.index = index
     self.path = path
@@ -58,6 +63,7 @@ public struct JobError: Error, Sendable, Equatable {
   /// Trying again cannot help.
   public var isPermanent: Bool
 
+  /// An error as it will be stored.
   public init(code: String, message: String, isPermanent: Bool) {
     self.code = code
     self.message = message

@@ -24,7 +24,9 @@ public protocol Device: Sendable {
   /// With `.geglu` the layer's `out` is 2D and the result is `[…, D]`: first half times gelu(second half).
   func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation, residual: Tensor?) throws -> Tensor
   /// 2-D convolution of x `[N, H, W, in]` → `[N, H', W', out]`, then `+ channelAddend[n, out] + residual`.
-  func conv2D(_ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?)
+  func conv2D(
+    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?
+  )
     throws -> Tensor
 
   // MARK: Normalisation

@@ -28,7 +28,8 @@ public enum DType: String, Sendable, CaseIterable {
   public var count: Int { shape.reduce(1, *) }
 
   /// A weight over memory that `owner` keeps valid and unchanged.
-  public init(name: String, dtype: DType, shape: [Int], bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable) {
+  public init(name: String, dtype: DType, shape: [Int], bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable)
+  {
     precondition(bytes.count == shape.reduce(1, *) * dtype.byteWidth, "\(name): bytes do not fill \(shape)")
     self.name = name
     self.dtype = dtype

@@ -49,20 +49,3 @@ public struct Tensor: Sendable {
   /// A copy of the elements in row-major order.
   public var array: [Float] { unsafe Array(storage.elements) }
 }
-
-/// The memory of a ``Tensor``: owned by this object alone, 64-byte aligned, freed with it.
-///
-/// Unchecked: after the kernel that allocated it returns, the elements are only read.
-@safe package final class TensorStorage: @unchecked Sendable {
-  package let elements: UnsafeMutableBufferPointer<Float>
-  package var count: Int { unsafe elements.count }
-
-  package init(count: Int) {
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
-    unsafe elements = UnsafeMutableBufferPointer(
-      start: raw.bindMemory(to: Float.self, capacity: count), count: count)
-  }
-
-  deinit { unsafe UnsafeMutableRawPointer(elements.baseAddress)?.deallocate() }
-}

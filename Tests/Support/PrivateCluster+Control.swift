@@ -11,27 +11,22 @@ extension PrivateCluster {
 
   /// Stops the server; its files stay.
   public func stop(_ mode: StopMode = .fast) async throws {
-    try await control(["-m", mode.rawValue, "-w", "stop"])
+    try await control("-m \(mode.rawValue) stop")
   }
 
   /// Starts the stopped server.
   public func startAgain() async throws {
-    try await control(["-l", "\(folder)/server.log", "-w", "start"])
+    try await control("start")
   }
 
   /// Stops and starts the server.
   public func restart(_ mode: StopMode = .fast) async throws {
-    try await control(["-l", "\(folder)/server.log", "-m", mode.rawValue, "-w", "restart"])
+    try await control("-m \(mode.rawValue) restart")
   }
 
   /// What the server has logged so far.
   public func log() async throws -> String {
     try await Process.output(of: ["cat", "\(folder)/server.log"])
-  }
-
-  private func control(_ arguments: [String]) async throws {
-    _ = try await Process.output(
-      of: binaries.unprivileged(["\(binaries.folder)/pg_ctl", "-D", "\(folder)/data", "-s"] + arguments))
   }
 
   /// Runs SQL through psql, a statement at a time, and returns what it printed: fields apart by `|`, no header.

@@ -57,8 +57,16 @@ public struct RGBPixels: Sendable, Equatable {
 public struct GenerationResult: Sendable {
   /// One picture and the seed that alone reproduces it.
   public struct Image: Sendable {
+    /// 8-bit RGB.
     public let pixels: RGBPixels
+    /// What its generator started from.
     public let seed: Int64
+
+    /// Pairs a picture with its seed.
+    public init(pixels: RGBPixels, seed: Int64) {
+      self.pixels = pixels
+      self.seed = seed
+    }
   }
   /// In seed order.
   public let images: [Image]
@@ -66,6 +74,13 @@ public struct GenerationResult: Sendable {
   public let warnings: [String]
   /// Seconds by component: `text`, `vae_encode`, `unet`, `vae_decode`.
   public let timings: [String: Double]
+
+  /// What a run made, in seed order.
+  public init(images: [Image], warnings: [String], timings: [String: Double]) {
+    self.images = images
+    self.warnings = warnings
+    self.timings = timings
+  }
 }
 
 /// Where a run has got to. Sent between the blocks of the UNet and the VAE, not only between steps.
@@ -77,11 +92,20 @@ public struct GenerationProgress: Sendable, Equatable {
     case denoise
     case decode
   }
+  /// The stage that is running.
   public var phase: Phase
   /// Denoising steps begun and to be run, over all pictures.
   public var step: Int, stepCount: Int
   /// Share of the whole run's work done, 0…1, never decreasing.
   public var fraction: Double
+
+  /// A place in a run.
+  public init(phase: Phase, step: Int, stepCount: Int, fraction: Double) {
+    self.phase = phase
+    self.step = step
+    self.stepCount = stepCount
+    self.fraction = fraction
+  }
 }
 
 /// How a caller follows and stops a run. Both closures are called on the engine's thread between blocks.

@@ -1,0 +1,35 @@
+# The commands of the README. Each target is one line: the work is in a script or in the Swift package manager.
+# Variables: PREFIX and DESTDIR for `make install`.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format install clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing to build, run and test (Debian packages; quick when nothing is)
+	@Deploy/scripts/setup
+
+build: setup ## Build the release binary, .build/release/tintype
+	@swift build -c release --product tintype
+
+demo: build ## Turn rows into PNGs: a private PostgreSQL and one worker, pictures in output/demo
+	@Deploy/scripts/demo
+
+test: setup ## Run every check: lint, warnings as errors, undeclared imports, all tests
+	@.ci/test
+
+lint: setup ## Check the format of Swift files and the shell scripts
+	@.ci/lint
+
+format: ## Rewrite Swift files in the project's format
+	@swift format -i -r --configuration .ci/swift-format.json Package.swift Sources Tests Migrations
+
+install: build ## Install binary, demo model and systemd unit under PREFIX (default /usr/local)
+	@Deploy/scripts/install '$(DESTDIR)' '$(PREFIX)'
+
+clean: ## Remove build products and the demo's output
+	@rm -rf .build output

@@ -1,0 +1,42 @@
+internal import Tensors
+
+/// Multi-head attention (Vaswani et al. 2017) under the names that diffusers gives its parts: `to_q`, `to_k`, `to_v`,
+/// `to_out.0`.
+struct Attention: Sendable {
+  private let device: any Device
+  private let heads: Int
+  private let toQ: Linear, toK: Linear, toV: Linear, toOut: Linear
+
+  /// - Parameters:
+  ///   - features: width of the queries and of the result.
+  ///   - contextFeatures: width of what is attended to.
+  ///   - biased: whether the three input projections have a bias (the VAE's have, the UNet's have not).
+  init(_ weights: ModuleWeights, features: Int, contextFeatures: Int, heads: Int, biased: Bool) throws {
+    guard heads > 0, features.isMultiple(of: heads) else {
+      throw DiffusionError(
+        .checkpoint,
+        "\(weights.path): \(features) channels do not divide into \(heads) attention heads; "
+          + "correct attention_head_dim in the component's config.json")
+    }
+    device = weights.device
+    self.heads = heads
+    toQ = try Linear(weights["to_q"], features, features, bias: biased)
+    toK = try Linear(weights["to_k"], contextFeatures, features, bias: biased)
+    toV = try Linear(weights["to_v"], contextFeatures, features, bias: biased)
+    toOut = try Linear(weights["to_out", 0], features, features)
+  }
+
+  /// Queries x `[N, T, C]` over `context` `[N, S, K]` (x itself when nil), plus `residual` `[N, T, C]`.
+  func callAsFunction(_ x: Tensor, context: Tensor? = nil, residual: Tensor) throws -> Tensor {
+    let context = context ?? x
+    let attended = try device.attention(
+      query: toQ(x), key: toK(context), value: toV(context), heads: heads, causal: false)
+    return try toOut(attended, residual: residual)
+  }
+
+  /// Multiply-accumulates for `tokens` queries over `contextTokens` keys; the width is `features`.
+  func cost(tokens: Int, contextTokens: Int, features: Int) -> Double {
+    toQ.cost(rows: tokens) + toK.cost(rows: contextTokens) + toV.cost(rows: contextTokens)
+      + toOut.cost(rows: tokens) + 2 * Double(tokens) * Double(contextTokens) * Double(features)
+  }
+}

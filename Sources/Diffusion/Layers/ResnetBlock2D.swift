@@ -1,0 +1,42 @@
+internal import Tensors
+
+/// The residual block of the UNet and the VAE (He et al. 2015, pre-activation form):
+///
+///     h = conv1(silu(norm1(x))) + time_emb_proj(silu(temb))
+///     x' = conv2(silu(norm2(h))) + shortcut(x)
+struct ResnetBlock2D: Sendable {
+  private let norm1: GroupNorm, conv1: Conv2D
+  private let timeProjection: Linear?
+  private let norm2: GroupNorm, conv2: Conv2D
+  private let shortcut: Linear?
+
+  /// - Parameter timeChannels: width of the time embedding; nil in the VAE, which has none.
+  init(
+    _ weights: ModuleWeights, _ inChannels: Int, _ outChannels: Int, timeChannels: Int?, groups: Int,
+    epsilon: Float
+  ) throws {
+    norm1 = try GroupNorm(weights["norm1"], channels: inChannels, groups: groups, epsilon: epsilon)
+    conv1 = try Conv2D(weights["conv1"], inChannels, outChannels)
+    timeProjection = try timeChannels.map { try Linear(weights["time_emb_proj"], $0, outChannels) }
+    norm2 = try GroupNorm(weights["norm2"], channels: outChannels, groups: groups, epsilon: epsilon)
+    conv2 = try Conv2D(weights["conv2"], outChannels, outChannels)
+    shortcut =
+      inChannels == outChannels
+      ? nil : try Linear(weights["conv_shortcut"], inChannels, outChannels)
+  }
+
+  /// x `[N, H, W, in]` → `[N, H, W, out]`.
+  /// - Parameter activatedTime: `silu(temb)` `[N, timeChannels]`: the same for every block of a step, so the UNet
+  ///   computes it once.
+  func callAsFunction(_ x: Tensor, activatedTime: Tensor? = nil) throws -> Tensor {
+    let addend: Tensor? =
+      if let timeProjection, let activatedTime { try timeProjection(activatedTime) } else { nil }
+    let hidden = try conv1(norm1(x, activation: .silu), channelAddend: addend)
+    return try conv2(norm2(hidden, activation: .silu), residual: shortcut?(x) ?? x)
+  }
+
+  /// Multiply-accumulates for a map of `pixels`.
+  func cost(pixels: Int) -> Double {
+    conv1.cost(pixels: pixels) + conv2.cost(pixels: pixels) + (shortcut?.cost(rows: pixels) ?? 0)
+  }
+}

@@ -1,0 +1,116 @@
+public import Diffusion
+internal import Jobs
+
+/// The models of this process and the one thread that runs them.
+///
+/// Models are loaded when first asked for and kept, the least recently used leaving when there are more than `capacity`:
+/// a full-size checkpoint takes gigabytes, and reading it takes longer than drawing a picture with it.
+public actor InferenceEngine {
+  /// Opens a checkpoint folder; told its progress, 0…1. Runs on the engine's thread.
+  public typealias Loader = @Sendable (_ folder: String, _ progress: (Double) -> Void) throws -> any ImageGenerator
+
+  /// What a job used: the pictures, the model that drew them and the seconds spent on loading it.
+  public struct Drawing: Sendable {
+    /// What the pipeline returned.
+    public let result: GenerationResult
+    /// Name of the model, as in `--model NAME=DIR`.
+    public let model: String
+    /// For the metadata.
+    public let facts: ModelFacts
+    /// Zero when the model was there already.
+    public let loadSeconds: Double
+  }
+
+  /// Name of the model for jobs that ask for none.
+  public nonisolated let defaultModel: String
+  /// Names of all models, sorted.
+  public nonisolated let modelNames: [String]
+
+  private let folders: [String: String]
+  private let capacity: Int
+  private let loader: Loader
+  private let thread = DedicatedThread(name: "inference")
+  /// Least recently used first.
+  private var loaded: [(name: String, generator: any ImageGenerator)] = []
+
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+
+  /// An engine that has loaded nothing yet.
+  ///
+  /// - Parameters:
+  ///   - models: names and checkpoint folders; the first is the default. At least one.
+  ///   - capacity: how many models are kept at once, at least one.
+  ///   - loader: opens a folder.
+  public init(models: [(name: String, folder: String)], capacity: Int = 1, loader: @escaping Loader) {
+    precondition(!models.isEmpty, "an engine without a model can draw nothing")
+    precondition(capacity >= 1, "an engine keeps at least the model it runs")
+    folders = Dictionary(models.map { ($0.name, $0.folder) }, uniquingKeysWith: { first, _ in first })
+    defaultModel = models[0].name
+    modelNames = folders.keys.sorted()
+    self.capacity = capacity
+    self.loader = loader
+  }
+
+  /// Loads a model now, so that the first job need not wait for it.
+  ///
+  /// - Parameters:
+  ///   - name: nil for the default.
+  ///   - progress: share of the checkpoint read, 0…1.
+  /// - Returns: seconds it took, zero when it was there already.
+  /// - Throws: `JobError` with code `model_unavailable`.
+  @discardableResult
+  public func load(_ name: String? = nil, progress: @Sendable (Double) -> Void = { _ in }) throws -> Double {
+    try generator(name, progress: progress).seconds
+  }
+
+  /// Draws.
+  ///
+  /// - Parameters:
+  ///   - request: legal already; what this model cannot do is thrown.
+  ///   - model: nil for the default.
+  ///   - loading: share of the checkpoint read, when it has to be loaded.
+  ///   - control: progress and cancellation, asked on the engine's thread.
+  /// - Throws: `JobError`, or `CancellationError` when `control` said so.
+  public func draw(
+    _ request: GenerationRequest, model: String?, loading: @Sendable (Double) -> Void = { _ in },
+    control: GenerationControl
+  ) throws -> Drawing {
+    // The wait for the thread may have outlived the attempt.
+    if control.isCancelled() { throw CancellationError() }
+    let (generator, seconds) = try generator(model, progress: loading)
+    if control.isCancelled() { throw CancellationError() }
+    let result = try generator.generate(request, control: control)
+    return Drawing(result: result, model: model ?? defaultModel, facts: generator.facts, loadSeconds: seconds)
+  }
+
+  private func generator(
+    _ requested: String?, progress: (Double) -> Void
+  ) throws -> (generator: any ImageGenerator, seconds: Double) {
+    let name = requested ?? defaultModel
+    if let index = loaded.firstIndex(where: { $0.name == name }) {
+      let entry = loaded.remove(at: index)
+      loaded.append(entry)
+      return (entry.generator, 0)
+    }
+    guard let folder = folders[name] else {
+      throw JobError(
+        code: "model_unavailable",
+        message: "model “\(name)” is not on this worker; it has \(modelNames.joined(separator: ", ")). Start a worker with "
+          + "--model \(name)=DIR.", isPermanent: false)
+    }
+    // Make room first: two models at once may be more than the machine holds.
+    if loaded.count >= capacity { loaded.removeFirst(loaded.count - capacity + 1) }
+    let start = ContinuousClock.now
+    do {
+      let generator = try loader(folder, progress)
+      loaded.append((name, generator))
+      return (generator, (ContinuousClock.now - start) / .seconds(1))
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw JobError(
+        code: "model_unavailable", message: "model “\(name)” cannot be loaded from \(folder): \(error)",
+        isPermanent: false)
+    }
+  }
+}

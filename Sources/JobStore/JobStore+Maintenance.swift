@@ -1,0 +1,37 @@
+internal import Postgres
+
+/// What one call of `maintain` did.
+public struct MaintenanceReport: Sendable, Equatable {
+  /// False: another worker was at it, and the rest is zero.
+  public var ran: Bool
+  /// The database has been away: nothing is rescued until every worker has had the time to renew its lease.
+  public var grace: Bool
+  /// Scheduled jobs whose time had come.
+  public var promoted: Int
+  /// Workers whose lease was over.
+  public var workersLost: Int
+  /// Jobs taken from them and from workers that had stopped.
+  public var rescued: Int
+  /// Attempts ended because they were past their deadline.
+  public var timedOut: Int
+  /// Finished jobs deleted after their queue's retention.
+  public var pruned: Int
+}
+
+extension JobStore {
+  /// Does what is due for all: promotes scheduled jobs, rescues those of dead workers, ends overdue attempts, prunes.
+  ///
+  /// Every worker calls it every five seconds or so, with jitter; the database lets one at a time do the work. A job is
+  /// rescued at most one lease and one such interval after its worker died. Scheduled jobs and retries start when it is
+  /// called, so call it more often where that matters.
+  @discardableResult
+  public func maintain() async throws -> MaintenanceReport {
+    let row = try await repeatable(
+      "SELECT ran, grace, promoted, workers_lost, rescued, timed_out, pruned FROM tintype.maintain()"
+    ).only()
+    return try MaintenanceReport(
+      ran: row.decode("ran"), grace: row.decode("grace"), promoted: row.decode("promoted"),
+      workersLost: row.decode("workers_lost"), rescued: row.decode("rescued"), timedOut: row.decode("timed_out"),
+      pruned: row.decode("pruned"))
+  }
+}

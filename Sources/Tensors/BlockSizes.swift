@@ -1,0 +1,26 @@
+/// How large the pieces are in which kernels work: a matter of speed and scratch memory, never of meaning.
+///
+/// Tests shrink them, so that shapes of a few elements run through many panels, bands and blocks.
+package struct BlockSizes: Sendable {
+  /// Floats of a linear layer's expanded panel: 16 MB, about the last-level cache.
+  package var linearPanel = 4 << 20
+  /// Floats of a convolution's expanded panel: 32 MB, because every panel gathers its bands anew.
+  package var convolutionPanel = 8 << 20
+  /// Floats of a band of the im2col matrix: 4 MB.
+  package var band = 1 << 20
+  /// A tile of a product is at most this long on a side.
+  package var tileSide = 512
+  /// Multiplications below which a tile is not split further.
+  package var smallestTile = 4 << 20
+  /// Queries of a block of attention.
+  package var queries = 256
+  /// Keys of a block of attention: with as many queries, the scores take 512 KB.
+  package var keys = 512
+  /// Floats of a block of a normalisation: 64 KB, read three times from the cache and once from memory.
+  package var norm = 1 << 14
+  /// Elements of a run of an elementwise kernel.
+  package var run = 1 << 15
+
+  /// The sizes that were fastest on servers with 1 to 2 MB of second-level cache.
+  package init() {}
+}

@@ -1,0 +1,108 @@
+internal import COpenBLAS
+
+/// The product's device: fp32 arithmetic on the processor, on threads of its own.
+///
+/// Matrix products are OpenBLAS's, one thread each; everything around them is in `Kernels`, one file an operation.
+/// Weights stay in their file's type, mapped and shared between processes, and are expanded where they are used.
+/// Results depend on the input and the processor's type alone, not on the number of threads.
+///
+/// Operations may be called from any thread; they share the device's threads and take turns at them.
+public final class CPUDevice: Device {
+  /// The threads that work on a kernel.
+  public let pool: ThreadPool
+  let scratch = Scratch()
+  let sizes: BlockSizes
+
+  /// Starts the threads.
+  ///
+  /// - Parameter threads: threads in all; nil means ``ProcessorCount/available``.
+  /// - Throws: ``DeviceError`` if the matrix library does not multiply correctly on this processor.
+  public convenience init(threads: Int? = nil) throws {
+    try self.init(threads: threads, sizes: BlockSizes())
+  }
+
+  /// The same with pieces of other sizes.
+  package init(threads: Int?, sizes: BlockSizes) throws {
+    openblas_set_num_threads(1)
+    try MatrixLibraryCheck.run()
+    pool = ThreadPool(threads: threads)
+    self.sizes = sizes
+  }
+
+  /// Keeps the stored weight; expands the bias.
+  public func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights {
+    precondition(weight.shape.count == 2, "\(weight.name): a linear weight is [out, in], not \(weight.shape)")
+    precondition(bias == nil || bias?.shape == [weight.shape[0]], "\(weight.name): bias does not match")
+    return LinearWeights(
+      inFeatures: weight.shape[1], outFeatures: weight.shape[0],
+      packed: StoredWeights(weight: weight, bias: try bias.map(vector)))
+  }
+
+  /// Keeps the stored weight; expands the bias.
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
+    precondition(
+      weight.shape.count == 4, "\(weight.name): a convolution weight is [out, in, kh, kw], not \(weight.shape)")
+    precondition(bias == nil || bias?.shape == [weight.shape[0]], "\(weight.name): bias does not match")
+    return Conv2DWeights(
+      inChannels: weight.shape[1], outChannels: weight.shape[0], kernelHeight: weight.shape[2],
+      kernelWidth: weight.shape[3], packed: StoredWeights(weight: weight, bias: try bias.map(vector)))
+  }
+
+  /// A copy in fp32, of the stored shape.
+  public func vector(_ parameter: Parameter) throws -> Tensor {
+    let result = Tensor(uninitialized: parameter.shape)
+    unsafe expand(parameter, from: 0, count: parameter.count, into: result.mutablePointer)
+    return result
+  }
+
+  /// Panels of output features, see `Kernels/Linear.swift`.
+  public func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation, residual: Tensor?) throws
+    -> Tensor
+  {
+    linearKernel(x, weights, activation, residual)
+  }
+
+  /// Bands of output pixels, see `Kernels/Conv2D.swift`.
+  public func conv2D(
+    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?
+  ) throws -> Tensor {
+    conv2DKernel(x, weights, geometry, channelAddend, residual)
+  }
+
+  /// One pass for the statistics, one to apply them, see `Kernels/GroupNorm.swift`.
+  public func groupNorm(
+    _ x: Tensor, groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation
+  ) throws -> Tensor {
+    groupNormKernel(x, groups, epsilon, scale, bias, activation)
+  }
+
+  /// Row by row, see `Kernels/LayerNorm.swift`.
+  public func layerNorm(_ x: Tensor, epsilon: Float, scale: Tensor, bias: Tensor) throws -> Tensor {
+    layerNormKernel(x, epsilon, scale, bias)
+  }
+
+  /// Blocks of queries against blocks of keys, see `Kernels/Attention.swift`.
+  public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
+    attentionKernel(query, key, value, heads, causal)
+  }
+
+  /// Expands one stored row per id.
+  public func embedding(_ ids: [[Int32]], table: Parameter) throws -> Tensor { embeddingKernel(ids, table: table) }
+
+  /// Copies row by row.
+  public func concatenate(_ a: Tensor, _ b: Tensor) throws -> Tensor { concatenateKernel(a, b) }
+
+  /// Copies pixel by pixel.
+  public func upsampleNearest(_ x: Tensor, height: Int, width: Int) throws -> Tensor {
+    upsampleNearestKernel(x, height: height, width: width)
+  }
+
+  /// A vectorised pass, see `Kernels/Activations.swift`.
+  public func activate(_ x: Tensor, _ activation: Activation) throws -> Tensor { activateKernel(x, activation) }
+
+  /// A vectorised pass.
+  public func combine(_ a: Float, _ x: Tensor, _ b: Float, _ y: Tensor) throws -> Tensor { combineKernel(a, x, b, y) }
+
+  /// A vectorised pass.
+  public func addBroadcast(_ x: Tensor, _ y: Tensor) throws -> Tensor { addBroadcastKernel(x, y) }
+}

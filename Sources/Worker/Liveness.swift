@@ -1,0 +1,55 @@
+/// Whether this process deserves to live: what feeds systemd's watchdog.
+///
+/// A watchdog fed by a bare timer proves that the timer works. This one asks for progress: the heartbeat's loop turns (also
+/// when it only fails to reach the database, which a restart would not mend), and each attempt got further within what its
+/// phase may take at most between two signs of life.
+public struct Liveness: Sendable, Equatable {
+  /// A running handler's last sign of life.
+  package struct Attempt: Sendable, Equatable {
+    package var id: Int64
+    package var phase: String
+    package var advanced: ContinuousClock.Instant
+
+    package init(id: Int64, phase: String, advanced: ContinuousClock.Instant) {
+      self.id = id
+      self.phase = phase
+      self.advanced = advanced
+    }
+  }
+
+  /// Longest silence of the heartbeat's loop.
+  public var heartbeatBudget: Duration
+  /// Longest silence of a handler by phase; `defaultBudget` for the others.
+  public var phaseBudgets: [String: Duration]
+  public var defaultBudget: Duration
+
+  /// Budgets between two reports, not for a whole phase: the network reports after every block. The longest block, a
+  /// full-size UNet's at 2048 × 2048 on two cores, takes tens of seconds; reading a checkpoint from a slow network disk
+  /// and waiting for another slot's model take minutes.
+  public init(
+    heartbeatBudget: Duration = .seconds(60),
+    phaseBudgets: [String: Duration] = ["load_model": .seconds(900), "fetch_init": .seconds(300), "write": .seconds(300)],
+    defaultBudget: Duration = .seconds(300)
+  ) {
+    self.heartbeatBudget = heartbeatBudget
+    self.phaseBudgets = phaseBudgets
+    self.defaultBudget = defaultBudget
+  }
+
+  /// Nil when all is well, else what has hung, for the log: the watchdog is not fed then.
+  package func stall(
+    heartbeat: ContinuousClock.Instant, attempts: [Attempt], at now: ContinuousClock.Instant
+  ) -> String? {
+    if now - heartbeat > heartbeatBudget {
+      return "the heartbeat loop has not turned for \(Int((now - heartbeat).seconds)) s"
+    }
+    for attempt in attempts {
+      let budget = phaseBudgets[attempt.phase] ?? defaultBudget
+      if now - attempt.advanced > budget {
+        return "attempt \(attempt.id) has made no progress in \(attempt.phase) for \(Int((now - attempt.advanced).seconds)) s"
+          + " (allowed: \(Int(budget.seconds)) s)"
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,44 @@
+internal import Logging
+
+/// Tells systemd how the worker does: the status line, and the watchdog while there is progress.
+struct Supervision: Sendable {
+  let notifier: SystemdNotifier?
+  let liveness: Liveness
+  let pulse: Pulse
+  let attempts: RunningAttempts
+  let status: @Sendable () -> WorkerStatus
+  let logger: Logger
+
+  /// Until the task is cancelled. Begins once the worker is ready.
+  func run() async {
+    let interval = min(notifier?.watchdogInterval.map { $0 / 3 } ?? .seconds(10), .seconds(10))
+    var lastStall: String?
+    var lastStatus = ""
+    while !Task.isCancelled {
+      let stall = liveness.stall(
+        heartbeat: pulse.lastBeat, attempts: attempts.all.compactMap(\.liveness), at: .now)
+      if let stall {
+        if lastStall == nil { logger.critical("stalled: \(stall)", metadata: .init([:], event: .stalled)) }
+      } else {
+        notifier?.watchdog()
+      }
+      lastStall = stall
+      let line = status().description
+      if line != lastStatus { notifier?.status(line) }
+      lastStatus = line
+      try? await Task.sleep(for: interval)
+    }
+  }
+
+  /// While models load: asks systemd for more time as long as loading gets on, so that a hung disk still fails.
+  func extendStartUp(_ loading: LoadingProgress) async {
+    while !Task.isCancelled {
+      let budget = liveness.phaseBudgets["load_model"] ?? liveness.defaultBudget
+      if ContinuousClock.now - loading.advanced < budget {
+        notifier?.extendTimeout(by: .seconds(30))
+        notifier?.status("loading models, \(Int((loading.share * 100).rounded())) %")
+      }
+      try? await Task.sleep(for: .seconds(5))
+    }
+  }
+}

@@ -1,0 +1,215 @@
+internal import Glibc
+internal import JobStore
+internal import Jobs
+internal import Logging
+internal import Postgres
+
+/// The parts of one running worker, made and joined in one place.
+struct WorkerParts: Sendable {
+  /// What ends the root's wait.
+  enum Event: Sendable, Equatable {
+    /// A part returned because it was cancelled.
+    case ended
+    /// The producer is done, and nothing runs any more.
+    case produced
+    /// Stopped jobs did not end in time.
+    case abandoned
+  }
+
+  let configuration: WorkerConfiguration
+  let shutdown: Shutdown
+  let producer: Producer
+  private let notifier: SystemdNotifier?
+  private let logger: Logger
+  private let session: PostgresSession, heartbeatSession: PostgresSession, listenSession: PostgresSession
+  private let registration: Registration
+  private let registrar: Registrar
+  private let attempts = RunningAttempts()
+  private let events = ProducerEvents()
+  private let pulse = Pulse()
+  private let tally = JobTally()
+  private let heartbeat: Heartbeat
+  private let ready = Gate()
+
+  init(
+    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler, models: [String],
+    logger: Logger, notifier: SystemdNotifier?, discard: @escaping Completer.Discard, shutdown: Shutdown
+  ) {
+    self.configuration = configuration
+    self.shutdown = shutdown
+    self.notifier = notifier
+    self.logger = logger
+    // Whoever waits for a connection gives up after a moment and looks around: a worker that is asked to stop while the
+    // database is away must not wait for it.
+    let patience = Duration.seconds(2)
+    session = PostgresSession(database, patience: patience)
+    var quick = database
+    quick.statementTimeout = min(database.statementTimeout, configuration.lease * 0.25)
+    quick.connectTimeout = min(database.connectTimeout, configuration.lease * 0.25)
+    heartbeatSession = PostgresSession(quick, patience: patience) { [logger] in logChange($0, logger) }
+    listenSession = PostgresSession(database)
+    registration = Registration(lease: configuration.lease)
+    registrar = Registrar(
+      store: JobStore(session: heartbeatSession), registration: registration, attempts: attempts,
+      configuration: configuration, models: models, processID: getpid(), logger: logger)
+    let store = JobStore(session: session)
+    let completer = Completer(store: store, discard: discard, tally: tally, logger: logger)
+    producer = Producer(
+      store: store, registration: registration, attempts: attempts,
+      executor: Executor(handler: handler, attempts: attempts, completer: completer), configuration: configuration,
+      models: models, events: events, logger: logger)
+    heartbeat = Heartbeat(
+      store: JobStore(session: heartbeatSession), registration: registration, registrar: registrar, attempts: attempts,
+      configuration: configuration, shutdown: shutdown, events: events, pulse: pulse, logger: logger)
+  }
+
+  /// Connects, checks the schema and registers; keeps trying while the database is away.
+  func start() async throws {
+    while !shutdown.draining.isOpen {
+      do {
+        try await session.withConnection { try await Migrator(connection: $0).requireCurrent() }
+        return try await registrar.register()
+      } catch let error as PostgresError where !error.isTemporary {
+        throw WorkerError(.databaseRefused, "the database refuses this worker: \(error)", cause: error)
+      } catch let error as PostgresError {
+        notifier?.status("waiting for the database: \(error.message)")
+        logger.warning("waiting for the database", metadata: .init([.error: error.message]))
+        await shutdown.draining.wait(atMost: Duration.seconds(1).jittered())
+      }
+    }
+  }
+
+  /// Starts everything but the producer.
+  func addSupport(to group: inout ThrowingTaskGroup<Event, any Error>, impatience: AsyncStream<Void>?) {
+    let maintenance = Maintenance(store: producer.store, interval: configuration.maintenanceInterval, logger: logger)
+    let notifications = Notifications(
+      session: listenSession, queues: Set(configuration.queues), registration: registration, events: events,
+      pulse: pulse, logger: logger)
+    let parts: [@Sendable () async -> Void] = [
+      heartbeat.run, registrar.guardLease, maintenance.run, notifications.run,
+      {
+        guard let impatience else { return }
+        for await _ in impatience { shutdown.stop("asked again to stop") }
+      },
+      {
+        await ready.wait()
+        guard ready.isOpen else { return }
+        await supervision.run()
+      },
+    ]
+    for part in parts {
+      group.addTask {
+        await part()
+        return .ended
+      }
+    }
+    group.addTask { await followShutdown() }
+  }
+
+  /// Runs `body` while systemd is told to wait.
+  func whileLoading(_ body: @escaping @Sendable (LoadingProgress) async throws -> Void) async throws {
+    let loading = LoadingProgress()
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        try await body(loading)
+        return true
+      }
+      group.addTask {
+        await supervision.extendStartUp(loading)
+        return false
+      }
+      group.addTask {
+        // Loading may take minutes, and whoever asks to stop now has nothing to wait for.
+        await shutdown.draining.wait()
+        return true
+      }
+      while try await group.next() == false {}
+      group.cancelAll()
+    }
+  }
+
+  /// Everything stands: the unit counts as started.
+  func becomeReady() {
+    notifier?.ready(status: status.description)
+    ready.open()
+    logger.info(
+      "ready", metadata: .init([.queue: configuration.queues.joined(separator: ",")], event: .workerReady))
+  }
+
+  /// The last words: what the database still believes to be ours is ready again. Bounded, since the database may be away.
+  func sayGoodbye() async {
+    if let workerID = registration.workerID {
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask {
+          do { try await JobStore(session: session).stop(worker: workerID) } catch {
+            logger.warning("could not say goodbye; the lease will end", metadata: .init([.error: "\(error)"]))
+          }
+        }
+        group.addTask { try? await Task.sleep(for: .seconds(5)) }
+        await group.next()
+        group.cancelAll()
+      }
+    }
+    for session in [session, heartbeatSession, listenSession] { await session.close() }
+    logger.info("stopped: \(status)", metadata: .init([:], event: .workerStopped))
+  }
+
+  /// Drain, then stop what has not finished in time, then give up on what does not stop.
+  private func followShutdown() async -> Event {
+    await shutdown.draining.wait()
+    guard !Task.isCancelled else { return .ended }
+    events.drain()
+    notifier?.stopping(status: "draining: \(shutdown.reason)")
+    logger.info("draining: \(shutdown.reason)", metadata: .init([.seconds: configuration.drainTimeout.seconds]))
+    await shutdown.stopping.wait(atMost: configuration.drainTimeout)
+    guard !Task.isCancelled else { return .ended }
+    attempts.stopAll(.drained)
+    try? await Task.sleep(for: configuration.stopGrace)
+    guard !Task.isCancelled else { return .ended }
+    logger.error("jobs did not stop in time; they are left to their lease")
+    return .abandoned
+  }
+
+  private var supervision: Supervision {
+    Supervision(
+      notifier: notifier, liveness: configuration.liveness, pulse: pulse, attempts: attempts, status: { status },
+      logger: logger)
+  }
+
+  /// What the worker does now.
+  var status: WorkerStatus {
+    let counts = tally.current
+    let condition: WorkerStatus.Condition =
+      switch () {
+      case _ where shutdown.draining.isOpen: .draining
+      case _ where registration.valid(at: .now) == nil: .cutOff
+      case _ where !ready.isOpen: .loading
+      default: .working
+      }
+    return WorkerStatus(
+      condition: condition,
+      attempts: attempts.all.map {
+        .init(
+          job: $0.job.id, attempt: $0.job.attemptID, phase: $0.progress.phase, fraction: $0.progress.fraction)
+      }, succeeded: counts.succeeded, failed: counts.failed)
+  }
+}
+
+/// Says once that the database is gone, and once that it is back.
+@Sendable private func logChange(_ state: PostgresSession.State, _ logger: Logger) {
+  switch state {
+  case .waiting(let reason, let retryIn):
+    logger.warning(
+      "database lost, reconnecting", metadata: .init([.error: reason, .seconds: retryIn.seconds], event: .databaseLost))
+  case .connected: logger.info("connected to the database", metadata: .init([:], event: .databaseBack))
+  case .idle, .connecting, .closed: break
+  }
+}
+
+extension PostgresError {
+  /// Waiting may help. A wrong password (SQLSTATE class 28) or a missing database (3D000) waits for a person.
+  fileprivate var isTemporary: Bool {
+    guard isRetryable else { return false }
+    return sqlState.map { !$0.hasPrefix("28") && $0 != "3D000" } ?? true
+  }
+}

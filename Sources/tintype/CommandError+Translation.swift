@@ -1,0 +1,71 @@
+import Diffusion
+import Foundation
+import JobStore
+import Jobs
+import Postgres
+import Safetensors
+
+extension CommandError {
+  /// The exit status and the remedy for errors of the layers below; nil for what nobody foresaw.
+  init?(translating error: any Error) {
+    switch error {
+    case let error as PostgresError: self.init(error)
+    case let error as MigrationError: self.init(.configuration, error.message)
+    case let error as CheckpointError:
+      self.init(error.code == .notACheckpoint || error.code == .missingFile ? .notFound : .invalidData, "\(error)")
+    case let error as SafetensorsError:
+      self.init(error.code == .inputOutput ? .inputOutput : .invalidData, "\(error)")
+    case let error as SchedulerError: self.init(.invalidData, "\(error)")
+    case let error as DiffusionError: self.init(.invalidData, "\(error)")
+    case let error as JobError: self.init(Self.status(ofJobError: error.code), error.message)
+    case is CancellationError: self.init(.interrupted, "stopped; nothing was written.")
+    case let error as CocoaError: self.init(.inputOutput, error.localizedDescription)
+    default: return nil
+    }
+  }
+
+  private static func status(ofJobError code: String) -> ExitStatus {
+    switch code {
+    case "invalid_request", "init_image_unreadable", "init_image_refused", "too_large_for_worker", "not_finite": .invalidData
+    case "model_unavailable": .notFound
+    case "out_of_disk", "output_unwritable": .inputOutput
+    default: .internalError
+    }
+  }
+
+  /// By SQLSTATE class: what a person can do differs, not what PostgreSQL calls it.
+  private init(_ error: PostgresError) {
+    let text = Self.sentence(error)
+    switch (error.code, error.sqlState ?? "") {
+    case (_, let state) where state.hasPrefix("28") || state == "42501":
+      self.init(
+        .noPermission, "the database refused: \(text)",
+        remedy: "Check the user and its password (.pgpass, PGPASSWORD or a systemd credential), and its roles: Docs/sql.md, Rights.")
+    case (_, "3D000"):
+      self.init(.unavailable, "the database refused: \(text)", remedy: "Create it with `createdb`, or give another.")
+    case (_, "3F000"), (_, "42P01"), (_, "42883"):
+      self.init(
+        .configuration, "this database has no Tintype schema that fits this program: \(text)",
+        remedy: "Install or update it with `tintype migrate`; `tintype migrate --status` shows what is there.")
+    case (_, "02000"), (_, "P0002"): self.init(.notFound, text, remedy: error.hint)
+    case (_, let state) where state.hasPrefix("22") || state.hasPrefix("23") || state == "P0001":
+      self.init(.invalidData, text, remedy: error.hint)
+    case (_, "55000"): self.init(.invalidData, text, remedy: error.hint)
+    case (.configuration, _): self.init(.usage, text, remedy: error.hint)
+    case (.connect, _):
+      self.init(
+        .unavailable, "the database cannot be reached: \(text)",
+        remedy: "Set --database-url, TINTYPE_DATABASE_URL or libpq's PGHOST, PGDATABASE, …; or start a private one: `tintype up`.")
+    case _ where error.isRetryable || error.isQueryCanceled:
+      self.init(.temporary, "the database did not answer in time or went away: \(text)", remedy: "Try again.")
+    default: self.init(.internalError, "the database reported: \(error)")
+    }
+  }
+
+  /// The server's message as a sentence.
+  private static func sentence(_ error: PostgresError) -> String {
+    let text = [error.message, error.detail].compactMap(\.self).joined(separator: " ")
+      .trimmingCharacters(in: .whitespacesAndNewlines)
+    return text.hasSuffix(".") ? text : "\(text)."
+  }
+}

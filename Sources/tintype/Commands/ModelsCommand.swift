@@ -1,0 +1,93 @@
+import ArgumentParser
+import Diffusion
+
+struct ModelsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "models", abstract: "Look at a model folder, or check it.", subcommands: [Inspect.self, Verify.self])
+
+  struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Say what a model folder holds: family, components, files, types and sizes.",
+      discussion: """
+        Reads configurations and the heads of the weight files, no weights, so it is quick for any size.
+
+        Example:
+          tintype models inspect sdxl-turbo
+        """)
+
+    @Argument(help: "A folder in the diffusers layout, with model_index.json.") var directory: String
+    @Flag(help: "Print JSON.") var json = false
+
+    func run() throws {
+      let summary = try CheckpointFolder(path: directory).summary()
+      if json { return try JSONOutput.print(summary) }
+      print("\(summary.pipelineClass) (\(summary.family)), \(summary.schedulerClass)")
+      print("\(Self.grouped(summary.parameterCount)) parameters in \(Self.grouped(summary.byteCount)) bytes\n")
+      var table = TextTable([
+        .init(heading: "COMPONENT"), .init(heading: "CLASS"), .init(heading: "PARAMETERS", alignsRight: true),
+        .init(heading: "TYPES"), .init(heading: "FILES"),
+      ])
+      for part in summary.components {
+        table.append([
+          part.name, part.className, Self.grouped(part.parameterCount), part.dtypes.joined(separator: ","),
+          part.files.joined(separator: " "),
+        ])
+      }
+      print(table.rendered(), terminator: "")
+    }
+
+    /// Thousands apart: 2 567 463 684.
+    static func grouped(_ number: Int) -> String {
+      let digits = String(number)
+      var groups = ""
+      for (index, digit) in digits.enumerated() {
+        if index > 0, (digits.count - index).isMultiple(of: 3) { groups += " " }
+        groups.append(digit)
+      }
+      return groups
+    }
+  }
+
+  struct Verify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Load a model folder completely and check every tensor.",
+      discussion: """
+        Checks that every tensor is used exactly once with the expected shape, and that no weight is NaN or infinite. Exits with \
+        0 if a worker could run it, with 65 and the name of what is wrong if not.
+
+        Example:
+          tintype models verify sdxl-turbo
+        """)
+
+    @Argument(help: "A folder in the diffusers layout, with model_index.json.") var directory: String
+    @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
+    @Flag(help: "Print JSON.") var json = false
+
+    struct Report: Encodable {
+      let model: String
+      let ok: Bool
+      let parameterCount: Int
+    }
+
+    func run() async throws {
+      let bar = ProgressBar()
+      defer { bar.finish() }
+      let checkpoint = try CheckpointFolder(path: directory)
+      for component in checkpoint.index.weightComponents {
+        bar.update("reading \(component)", fraction: 0)
+        let broken = try checkpoint.nonFiniteWeights(component: component)
+        guard broken.isEmpty else {
+          throw CommandError(
+            .invalidData, "\(directory)/\(component): NaN or infinity in \(broken.joined(separator: ", ")).",
+            remedy: "Download the file again and compare its SHA-256 with the publisher's.")
+        }
+      }
+      let device = try ComputeDevice.make(threads: Settings.threads.resolve(threads))
+      let pipeline = try DiffusionPipeline.load(from: directory, device: device) { bar.update("loading", fraction: $0) }
+      bar.finish()
+      let count = pipeline.info.checkpoint.parameterCount
+      if json { return try JSONOutput.print(Report(model: directory, ok: true, parameterCount: count)) }
+      print("\(directory): complete, \(Inspect.grouped(count)) parameters, none NaN or infinite")
+    }
+  }
+}

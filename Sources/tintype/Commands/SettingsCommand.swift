@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+
+struct SettingsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "settings",
+    abstract: "List every setting: flag, environment variable, default, and what is set here.",
+    discussion: """
+      A flag wins over its environment variable, the variable over the default.
+
+      Example:
+        TINTYPE_OUTPUT=/srv/pictures tintype settings
+      """)
+
+  @Flag(help: "Print the table of Docs/settings.md instead.") var markdown = false
+
+  func run() {
+    print(markdown ? Self.markdownText : Self.table, terminator: "")
+  }
+
+  private static var table: String {
+    let environment = ProcessInfo.processInfo.environment
+    var table = TextTable(["FLAG", "VARIABLE", "DEFAULT", "SET HERE"].map { TextTable.Column(heading: $0) })
+    for setting in Settings.all.flatMap(\.settings) {
+      let set = environment[setting.environment].flatMap { $0.isEmpty ? nil : $0 }
+      // A connection URL may hold a password.
+      let shown = setting.flag == Settings.databaseURL.flag && set != nil ? "(set)" : set
+      table.append(["--" + setting.flag, setting.environment, setting.defaultText, shown])
+    }
+    return table.rendered()
+  }
+
+  private static var markdownText: String {
+    var text = """
+      # Settings
+
+      A flag wins over its environment variable, the variable over the default. An empty variable counts as unset.
+      `tintype settings` prints this list with what is set in the current environment. This file is made by
+      `tintype settings --markdown`; a test compares the two.
+
+      """
+    for (section, settings) in Settings.all {
+      text += "\n## \(section)\n\n| flag | variable | default | meaning |\n|---|---|---|---|\n"
+      for setting in settings {
+        text += "| `--\(setting.flag) \(setting.placeholder)` | `\(setting.environment)` | \(setting.defaultText ?? "–") | "
+        text += "\(setting.summary) |\n"
+      }
+    }
+    return text + """
+
+      Lengths of time are seconds, or a number with a unit: `90`, `90s`, `15min`, `2h`.
+
+      ## The database's password
+
+      In this order: a file `pgpassword` in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), read again at every
+      connection so that it can be changed without a restart; then whatever libpq finds: the URL, `PGPASSWORD`, `.pgpass`.
+
+      """
+  }
+}

@@ -1,0 +1,71 @@
+import Logging
+
+/// Every setting, declared once. A request's own options (`--prompt`, `--steps`, …) are not settings: they have no
+/// environment variable.
+enum Settings {
+  // MARK: Where things are
+
+  static let databaseURL = Setting<String>(
+    "database-url", "URL",
+    "PostgreSQL connection URL or keyword string. A password belongs in .pgpass or a systemd credential, not here.",
+    defaultText: "libpq's environment: PGHOST, PGDATABASE, PGSERVICE, …")
+  static let models = Setting<ModelList>(
+    "model", "[NAME=]DIR",
+    "Folder of a model in the diffusers layout, and the name that jobs.model gives it (default: the folder's name). "
+      + "Repeatable; the first serves jobs that name no model. In the variable: separated by commas.")
+  static let output = Setting<String>(
+    "output", "DIR", "Folder where pictures are written, created if absent. images.path is relative to it.")
+  static let input = Setting<String>(
+    "input", "DIR",
+    "Folder that jobs.init_image is relative to. Nothing outside it is ever read. Without it such jobs fail.")
+  static let stateDirectory = Setting<String>(
+    "state-dir", "DIR", "Where `tintype up` keeps its PostgreSQL, pictures and log.",
+    defaultText: "/var/lib/tintype for root, else ~/.local/state/tintype")
+
+  // MARK: What a worker takes
+
+  static let queues = Setting<NameList>(
+    "queue", "NAME", "Queue to take jobs from. Repeatable. In the variable: separated by commas.",
+    default: NameList(["default"]))
+  static let maxJobs = Setting<PositiveInteger>("max-jobs", "N", "Stop after this many jobs.", defaultText: "no limit")
+  static let idleExit = Setting<Seconds>(
+    "idle-exit", "SECONDS", "Stop when no job was found for this long.", defaultText: "never")
+  static let workerName = Setting<String>(
+    "name", "NAME", "The worker's name in tintype.workers and in logs.", defaultText: "host name and process id")
+
+  // MARK: How a worker runs
+
+  static let drainTimeout = Setting<Seconds>(
+    "drain-timeout", "SECONDS",
+    "After SIGTERM, how long running jobs may take to finish before they are given back to the queue.",
+    default: Seconds(60))
+  static let lease = Setting<Seconds>(
+    "lease", "SECONDS",
+    "How long the database trusts a worker that says nothing: a dead worker's jobs run elsewhere after this time.",
+    default: Seconds(20))
+  static let threads = Setting<PositiveInteger>(
+    "threads", "N", "Threads that compute.", defaultText: "the cores this process may use")
+  static let residentModels = Setting<PositiveInteger>(
+    "resident-models", "N", "How many models stay in memory; beyond that the least recently used leaves.",
+    default: PositiveInteger(1))
+  static let lazy = Setting<Bool>(
+    "lazy", "BOOL", "Load models at their first job instead of before the worker reports that it is ready.",
+    default: false)
+
+  // MARK: What it says
+
+  static let logLevel = Setting<LogLevel>(
+    "log-level", "LEVEL", "Least severe level that is logged: \(LogLevel.names).", default: LogLevel(level: .info))
+  static let logFormat = Setting<LogFormat>(
+    "log-format", "FORMAT",
+    "text (lines for people), json (one object a line), journal (systemd's fields), or auto: journal under systemd, else text.",
+    default: .auto)
+
+  /// In the order of the documentation.
+  static let all: [(section: String, settings: [any SettingDescription])] = [
+    ("Where things are", [databaseURL, models, output, input, stateDirectory]),
+    ("What a worker takes", [queues, maxJobs, idleExit, workerName]),
+    ("How a worker runs", [drainTimeout, lease, threads, residentModels, lazy]),
+    ("What it says", [logLevel, logFormat]),
+  ]
+}

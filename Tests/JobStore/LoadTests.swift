@@ -1,0 +1,132 @@
+import JobStore
+import Jobs
+import Postgres
+import Testing
+
+/// What must hold when much is going on.
+@Suite struct LoadTests {
+  /// A plan that is right only while its statistics are fresh turns a claim of a millisecond into one of seconds. Rows
+  /// touched tell it apart at any size, which times do not.
+  @Test func noStatementReadsMoreThanItsOwnJobs() async throws {
+    try await withQueue { queue in
+      // What the planner believes: many jobs are ready, none runs or is blocked. Then 2,000 of each.
+      try await queue.sql("ALTER TABLE tintype.jobs SET (autovacuum_enabled = off)")
+      let worker = try await queue.worker()
+      let parent = try await queue.insert()
+      try await queue.sql("INSERT INTO tintype.jobs (prompt, priority) SELECT 'x', 1 FROM generate_series(1, 4000)")
+      try await queue.sql("ANALYZE tintype.jobs, tintype.attempts")
+      try await queue.sql("SELECT FROM tintype.claim(\(worker), '{default}', '{m}', 2000)")
+      try await queue.sql(
+        "INSERT INTO tintype.jobs (prompt, init_job) SELECT 'x', \(parent) FROM generate_series(1, 2000)")
+      try await queue.sql(
+        "INSERT INTO tintype.jobs (prompt, run_at) SELECT 'x', now() + interval '1 h' FROM generate_series(1, 2000)")
+      let touched = try await queue.connection.transaction { connection -> Int in
+        func rowsRead() async throws -> Int {
+          try await connection.query(
+            """
+            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) AS rows FROM pg_stat_xact_user_tables
+             WHERE schemaname = 'tintype' AND relname IN ('jobs', 'attempts')
+            """
+          ).rows[0].decode("rows")
+        }
+        // The counts include what this session has not reported yet of earlier transactions.
+        let before = try await rowsRead()
+        let job = try await connection.query("SELECT * FROM tintype.claim(\(worker), '{default}', '{m}', 1)").rows[0]
+        let (id, attempt): (Int64, Int64) = try (job.decode("id"), job.decode("attempt_id"))
+        try await connection.query(
+          "SELECT tintype.finish(\(worker), \(attempt), \(id), 'failed', 'x', 'x', true, '[]', '{}', '{}')")
+        try await connection.query("SELECT tintype.retry(\(id))")
+        try await connection.query("SELECT tintype.cancel(\(id))")
+        return try await rowsRead() - before
+      }
+      // Some forty rows, most of them the one job again and again.
+      #expect(touched < 200)
+    }
+  }
+
+  /// Claims, outcomes of every kind, cancels, retries, rescues, chains and maintenance, all at once and all in each
+  /// other's way.
+  @Test func everythingAtOnceLeavesNothingInconsistent() async throws {
+    try await withQueue { queue in
+      try await queue.sql("UPDATE tintype.queues SET retry_base = '0', max_losses = 100")
+      try await queue.sql("INSERT INTO tintype.jobs (prompt, max_attempts) SELECT 'x', 100 FROM generate_series(1, 60)")
+      try await queue.sql(
+        "INSERT INTO tintype.jobs (prompt, max_attempts, init_job) SELECT 'y', 100, id FROM tintype.jobs")
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for number in 0..<6 {
+          group.addTask { try await Self.work(queue.newStore(), number) }
+        }
+        group.addTask {
+          let store = queue.newStore()
+          for round in 0..<150 {
+            try await store.cancel(job: Int64(1 + round % 120))
+            _ = try? await store.retry(job: Int64(1 + (round * 7) % 120))
+          }
+        }
+        group.addTask {
+          let store = queue.newStore()
+          for _ in 0..<60 {
+            try await store.maintain()
+            // Someone is always just dying.
+            _ = try await queue.sql(
+              "UPDATE tintype.workers SET lease_until = now() - interval '1 s' WHERE id = (SELECT max(id) FROM tintype.workers WHERE ended_at IS NULL)"
+            )
+          }
+        }
+        try await group.waitForAll()
+      }
+      try await queue.sql("UPDATE tintype.workers SET lease_until = now() - interval '1 s'")
+      try await queue.store.maintain()
+
+      #expect(try await queue.value("SELECT count(*) FROM tintype.jobs WHERE state = 'running'") == 0)
+      #expect(try await queue.value("SELECT count(*) FROM tintype.attempts WHERE finished_at IS NULL") == 0)
+      let counts = """
+        SELECT count(*) FROM tintype.jobs j
+          LEFT JOIN LATERAL (SELECT count(*) AS n FROM tintype.images i WHERE i.job_id = j.id) i ON true
+          LEFT JOIN LATERAL (SELECT count(*) AS n FROM tintype.attempts a WHERE a.job_id = j.id AND a.outcome = 'succeeded') a ON true
+         WHERE i.n <> (j.state = 'succeeded')::integer OR a.n <> i.n
+        """
+      #expect(try await queue.value(counts) == 0)
+      let stranded = """
+        SELECT count(*) FROM tintype.jobs c JOIN tintype.jobs p ON p.id = c.init_job
+         WHERE c.state = 'blocked' AND p.finished_at IS NOT NULL
+        """
+      #expect(try await queue.value(stranded) == 0)
+      // Something of everything did happen.
+      for outcome in ["succeeded", "failed", "released", "lost"] {
+        #expect(
+          try await queue.value("SELECT EXISTS (SELECT FROM tintype.attempts WHERE outcome = '\(outcome)')"),
+          "\(outcome)")
+      }
+      #expect(try await queue.value("SELECT EXISTS (SELECT FROM tintype.jobs WHERE state = 'cancelled')"))
+    }
+  }
+
+  /// A worker's life, over and over: a new identity whenever it is fenced.
+  private static func work(_ store: JobStore, _ number: Int) async throws {
+    func register() async throws -> WorkerID {
+      try await store.register(
+        WorkerRegistration(
+          name: "w\(number)", host: "h", processID: 1, version: "0", queues: ["default"], models: [], slots: 3))
+    }
+    var worker = try await register()
+    for round in 0..<40 {
+      let jobs = try await store.claim(worker: worker, queues: ["default"], models: [], limit: 1 + round % 3)
+      let reply = try await store.heartbeat(
+        worker: worker, running: jobs.map { AttemptProgress(attemptID: $0.attemptID, phase: "denoise", step: round) })
+      for (index, job) in jobs.enumerated() {
+        let outcome: JobOutcome
+        switch (reply.cancel.contains(job.attemptID), (round + index + number) % 4) {
+        case (true, _): outcome = .cancelled
+        case (false, 0): outcome = success(job)
+        case (false, 1): outcome = .released
+        // Lost: nobody reports it.
+        case (false, 2): continue
+        case (false, _): outcome = failure()
+        }
+        try await store.finish(worker: worker, attempt: job.attemptID, job: job.id, outcome: outcome)
+      }
+      if reply.fenced { worker = try await register() }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import Tensors
+import Testing
+
+@Suite struct AttentionTests {
+  /// The exponential turns an absolute error of a score into a relative one of its weight, so the errors of a
+  /// score's sum count once more: depth and keys together, and twice the usual factor.
+  private func compare(_ query: Tensor, _ key: Tensor, _ value: Tensor, heads: Int, causal: Bool = false) throws {
+    let depth = query.shape[2] / heads
+    try judge(
+      "query \(query.shape), key \(key.shape), \(heads) heads, causal \(causal)", depth: depth + key.shape[1], factor: 8
+    ) {
+      try $0.attention(query: query, key: key, value: value, heads: heads, causal: causal)
+    }
+  }
+
+  @Test(arguments: [(1, 1), (1, 5), (2, 3), (3, 8), (1, 40)])
+  func everyLength(heads: Int, depth: Int) throws {
+    var numbers = Numbers(seed: 11)
+    for (batch, queries, keys) in [(1, 1, 1), (2, 1, 7), (1, 9, 1), (2, 5, 4), (1, 13, 77), (1, 33, 10)] {
+      try compare(
+        numbers.tensor([batch, queries, heads * depth], scale: 3), numbers.tensor([batch, keys, heads * depth]),
+        numbers.tensor([batch, keys, heads * depth]), heads: heads)
+    }
+  }
+
+  @Test(arguments: [1, 2, 3, 4, 5, 8, 13, 77])
+  func causal(length: Int) throws {
+    var numbers = Numbers(seed: 12)
+    try compare(
+      numbers.tensor([2, length, 12], scale: 4), numbers.tensor([2, length, 12]), numbers.tensor([2, length, 12]),
+      heads: 3, causal: true)
+  }
+
+  /// Several blocks of the usual size, with a remainder.
+  @Test func usualBlocks() throws {
+    var numbers = Numbers(seed: 13)
+    try compare(
+      numbers.tensor([1, 300, 8], scale: 4), numbers.tensor([1, 1100, 8]), numbers.tensor([1, 1100, 8]), heads: 1)
+  }
+
+  /// Scores of some thousands: without the running maximum the exponentials would overflow. The keys grow, so
+  /// that every block raises the maximum. Scores this large are rounded by 1e-4 and the weights of two close
+  /// ones with them, so keys are set apart.
+  @Test func largeScores() throws {
+    let length = 40
+    let query = Tensor([Float](repeating: 1000, count: length), shape: [1, length, 1])
+    let key = Tensor((0..<length).map { Float($0) * 0.5 }, shape: [1, length, 1])
+    let value = Tensor((0..<length).map { Float($0) }, shape: [1, length, 1])
+    try compare(query, key, value, heads: 1)
+    let falling = Tensor((0..<length).map { Float(-$0) * 0.5 }, shape: [1, length, 1])
+    try compare(query, falling, value, heads: 1)
+  }
+
+  @Test func notANumberSpoilsItsRowAlone() throws {
+    var elements = [Float](repeating: 0.5, count: 12)
+    elements[7] = .nan
+    let query = Tensor(elements, shape: [1, 12, 1])
+    let ones = Tensor([Float](repeating: 1, count: 12), shape: [1, 12, 1])
+    for device in Trial.devices {
+      let result = try device.attention(query: query, key: ones, value: ones, heads: 1, causal: false).array
+      for (index, value) in result.enumerated() { #expect(value.isNaN == (index == 7)) }
+    }
+  }
+}

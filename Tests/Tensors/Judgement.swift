@@ -1,0 +1,82 @@
+import Tensors
+import Testing
+
+/// The devices on trial: several numbers of threads, and pieces of the usual and of the smallest size, so that a
+/// shape of a few elements crosses the borders of panels, tiles, bands and blocks.
+enum Trial {
+  static let devices: [CPUDevice] = {
+    // From here on an element that no kernel writes is NaN.
+    TensorStorage.poisonsNewMemory.isOn = true
+    var small = BlockSizes()
+    small.linearPanel = 256
+    small.convolutionPanel = 256
+    small.band = 64
+    small.tileSide = 16
+    small.smallestTile = 64
+    small.queries = 4
+    small.keys = 3
+    small.norm = 32
+    small.run = 16
+    do {
+      return [
+        try CPUDevice(threads: 1), try CPUDevice(threads: 3), try CPUDevice(threads: 1, sizes: small),
+        try CPUDevice(threads: 2, sizes: small), try CPUDevice(threads: 5, sizes: small),
+      ]
+    } catch {
+      fatalError("\(error)")
+    }
+  }()
+
+  static let reference = ReferenceDevice()
+}
+
+/// Runs an operation on the reference and on every device on trial, and compares elementwise.
+///
+/// - Parameters:
+///   - depth: terms of the longest sum behind an element. Rounding errors of a sum grow like the square root of
+///     its length, and each is at most half a unit of the partial sum, so the difference allowed is
+///     `factor · √depth` units in the last place of the largest expected element (at least 1).
+///   - factor: 4 unless an operation amplifies errors, which its test explains.
+func judge(
+  _ what: @autoclosure () -> String, depth: Int = 1, factor: Float = 4,
+  sourceLocation: SourceLocation = #_sourceLocation,
+  _ operation: (any Device) throws -> Tensor
+) throws {
+  let expected = try operation(Trial.reference)
+  let literal = expected.array
+  let largest = literal.reduce(Float(1)) { $1.isFinite ? max($0, abs($1)) : $0 }
+  let tolerance = factor * Float(depth).squareRoot() * Float.ulpOfOne * largest
+  var bits: [Bool: [UInt32]] = [:]
+  for (number, device) in Trial.devices.enumerated() {
+    let result = try operation(device)
+    #expect(result.shape == expected.shape, "\(what()) on device \(number)", sourceLocation: sourceLocation)
+    #expect(
+      result.storage.guardsAreIntact, "\(what()) on device \(number) wrote beside its result",
+      sourceLocation: sourceLocation)
+    guard result.shape == expected.shape else { return }
+    let found = result.array
+    var (worst, place) = (Float(0), 0)
+    for index in found.indices {
+      let (x, y) = (found[index], literal[index])
+      // Equal covers the infinities; a NaN must meet a NaN.
+      let difference: Float = x == y || (x.isNaN && y.isNaN) ? 0 : abs(x - y)
+      if !(difference <= worst) { (worst, place) = (difference, index) }
+      if worst.isNaN { break }
+    }
+    if !(worst <= tolerance) {
+      Issue.record(
+        """
+        \(what()) on device \(number): element \(place) is \(found[place]), not \(literal[place]); \
+        off by \(worst), allowed \(tolerance)
+        """, sourceLocation: sourceLocation)
+      return
+    }
+    // Threads must not matter at all: same pieces, same bits.
+    let isSmall = number >= 2
+    let pattern = found.map(\.bitPattern)
+    #expect(
+      bits[isSmall, default: pattern] == pattern, "\(what()): the number of threads changes the result",
+      sourceLocation: sourceLocation)
+    bits[isSmall] = pattern
+  }
+}
