@@ -135,7 +135,11 @@ extension PostgresConnection {
     guard let running = exchange, running.id == id, running.canceller == nil, !running.isComplete else { return }
     exchange?.canceller = canceller
     timer?.fire(after: Self.grace)
-    guard let request = link.cancelRequest() else { return }
+    sendCancelRequest(id)
+  }
+
+  private func sendCancelRequest(_ id: UInt64) {
+    guard let running = exchange, running.id == id, let request = link.cancelRequest() else { return }
     exchange?.isCancelRequestOut = true
     // PQcancel connects, and waits: not on the connection's queue, where the answer arrives meanwhile.
     DispatchQueue(label: "tintype.postgres.cancel").async {
@@ -146,10 +150,15 @@ extension PostgresConnection {
     }
   }
 
+  /// Asks again after a while where the statement goes on: PostgreSQL forgets a request that comes in while it parses
+  /// or plans, at the moment it reads the next message, Bind or Execute.
   private func cancelRequestReturned(_ id: UInt64) {
     guard let running = exchange, running.id == id else { return }
     exchange?.isCancelRequestOut = false
-    if running.isComplete { completeExchange() }
+    if running.isComplete { return completeExchange() }
+    executor.queue.asyncAfter(deadline: .now() + .milliseconds(100)) { [weak self] in
+      self?.assumeIsolated { $0.sendCancelRequest(id) }
+    }
   }
 
   /// Counted anew with every sign of life, so that a large result over a slow line is no reason to give up.

@@ -77,6 +77,21 @@ import Testing
     #expect(cancelled > 0)
   }
 
+  /// The rows keep coming all the while; they must not keep the cancellation out. It is asked for while the server still
+  /// plans, and a server forgets such a request: one alone was never enough here.
+  @Test func aResultCanBeCancelledWhileItArrives() async throws {
+    let connection = try await connectShared()
+    let marker = "stream_\(UInt32.random(in: 0 ..< .max))"
+    let task = Task {
+      try await connection.query(
+        "SELECT repeat('x', 1000), pg_sleep(0.0001) FROM generate_series(1, 10000000) /* \(marker) */")
+    }
+    try await waitUntilRunning(marker)
+    task.cancel()
+    await #expect(throws: CancellationError.self) { try await task.value }
+    #expect(try await connection.query("SELECT 1").rows.count == 1)
+  }
+
   @Test func theServersTimeoutIsReportedAndTheConnectionReused() async throws {
     let connection = try await connectShared { $0.statementTimeout = .milliseconds(50) }
     let error = await #expect(throws: PostgresError.self) { try await connection.query("SELECT pg_sleep(60)") }

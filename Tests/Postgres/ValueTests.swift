@@ -34,6 +34,19 @@ import Testing
     #expect(try await roundTrip(.text(text), as: "text", on: connection) == text)
   }
 
+  @Test func aResultOfAHundredThousandRowsArrivesWhole() async throws {
+    let connection = try await connectShared()
+    let result = try await connection.query(
+      "SELECT n, repeat(chr(65 + n % 26), 300) AS t FROM generate_series(0, 99999) AS n ORDER BY n")
+    #expect(result.rows.count == 100_000)
+    // Every thousandth, and the ends: decoding all of them would only take longer.
+    for n in Array(stride(from: 0, to: 100_000, by: 1000)) + [99_999] {
+      #expect(try result.rows[n].decode("n", Int.self) == n)
+      let letter = String(UnicodeScalar(UInt8(65 + n % 26)))
+      #expect(try result.rows[n]["t"] == String(repeating: letter, count: 300))
+    }
+  }
+
   @Test func nulCharactersAreRefusedBeforeAnythingIsSent() async throws {
     let connection = try await connectShared()
     let text = await #expect(throws: PostgresError.self) {
