@@ -4,6 +4,7 @@ import JobStore
 import Jobs
 import Postgres
 import Safetensors
+import Worker
 
 extension CommandError {
   /// The exit status and the remedy for errors of the layers below; nil for what nobody foresaw.
@@ -11,6 +12,7 @@ extension CommandError {
     switch error {
     case let error as PostgresError: self.init(error)
     case let error as MigrationError: self.init(.configuration, error.message)
+    case let error as WorkerError: self.init(error)
     case let error as CheckpointError:
       self.init(error.code == .notACheckpoint || error.code == .missingFile ? .notFound : .invalidData, "\(error)")
     case let error as SafetensorsError:
@@ -31,6 +33,13 @@ extension CommandError {
     case "out_of_disk", "output_unwritable": .inputOutput
     default: .internalError
     }
+  }
+
+  /// The cause decides the status, the worker's message says what it was doing.
+  private init(_ error: WorkerError) {
+    let cause = error.cause.flatMap { CommandError(translating: $0) }
+    let status: ExitStatus = error.code == .databaseRefused ? .noPermission : .notFound
+    self.init(cause?.status ?? status, error.message, remedy: cause?.remedy)
   }
 
   /// By SQLSTATE class: what a person can do differs, not what PostgreSQL calls it.
