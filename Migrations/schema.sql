@@ -998,6 +998,7 @@ CREATE FUNCTION tintype.settle_waiting_for(p_job bigint) RETURNS void
 DECLARE
   ended   record;
   waiting bigint[];
+  behind  bigint[];
 BEGIN
   SELECT state, finished_at INTO ended FROM tintype.jobs WHERE id = p_job;
   IF ended.state = 'succeeded' THEN
@@ -1007,12 +1008,17 @@ BEGIN
     PERFORM pg_notify('tintype_ready', r.queue)
       FROM (SELECT DISTINCT queue FROM tintype.jobs WHERE id = ANY (waiting) AND state = 'ready') r;
   ELSIF ended.finished_at IS NOT NULL THEN
-    WITH RECURSIVE line AS (
-      SELECT j.id FROM tintype.jobs j WHERE j.init_job = p_job AND j.state = 'blocked'
-      UNION ALL
-      SELECT j.id FROM tintype.jobs j JOIN line ON j.init_job = line.id WHERE j.state = 'blocked')
-    SELECT array_agg(id) INTO waiting FROM (
-      SELECT id FROM tintype.jobs WHERE id IN (SELECT id FROM line) AND state = 'blocked' ORDER BY id FOR NO KEY UPDATE) w;
+    -- Level by level, each by its index. As one recursive query with the state in its joins, the planner may read every
+    -- blocked job there is once a level.
+    behind := ARRAY[p_job];
+    LOOP
+      SELECT array_agg(id) INTO behind FROM tintype.jobs WHERE init_job = ANY (behind) AND state = 'blocked';
+      EXIT WHEN behind IS NULL;
+      waiting := waiting || behind;
+    END LOOP;
+    -- Some may have been cancelled before they were locked.
+    SELECT array_agg(id) FILTER (WHERE state = 'blocked') INTO waiting FROM (
+      SELECT id, state FROM tintype.jobs WHERE id = ANY (waiting) ORDER BY id FOR NO KEY UPDATE) w;
     UPDATE tintype.jobs SET
       state = 'failed', finished_at = clock_timestamp(), error_code = 'init_job_' || ended.state,
       error = format('init_job %s has made no picture: job %s %s; retry that one first, then this',

@@ -65,7 +65,7 @@ public final class PrivateCluster: Sendable {
     fsync = off
     full_page_writes = off
     shared_buffers = 32MB
-    max_connections = 200
+    max_connections = 500
     timezone = 'UTC'
     log_line_prefix = '%m [%p] %q%d '
     CONF

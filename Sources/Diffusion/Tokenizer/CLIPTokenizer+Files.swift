@@ -26,9 +26,7 @@ extension CLIPTokenizer {
     } catch {
       throw CheckpointError(.invalidConfig, path: files.path, error.message)
     }
-    let added = try Self.addedTokens(config, files, endID: endID, folder: folder)
-    addedTokens = AddedTokens(added)
-    largestID = max(files.vocabulary.values.max() ?? 0, added.map(\.id).max() ?? 0)
+    addedTokens = AddedTokens(try Self.addedTokens(config, files, endID: endID, folder: folder))
   }
 
   /// What a file says that names no length, and more than any CLIP text encoder has positions for.

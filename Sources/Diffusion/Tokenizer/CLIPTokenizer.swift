@@ -16,8 +16,6 @@ public struct TokenizedPrompt: Sendable, Equatable {
 public struct CLIPTokenizer: Sendable {
   /// Ids of every encoded prompt, start and end included: 77 for the published models.
   public let maxLength: Int
-  /// The highest id that encoding can give. The text encoder's embedding table must have a row for it.
-  public let largestID: Int32
   let beginID: Int32
   let endID: Int32
   let padID: Int32
