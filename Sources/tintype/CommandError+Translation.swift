@@ -28,7 +28,8 @@ extension CommandError {
 
   private static func status(ofJobError code: String) -> ExitStatus {
     switch code {
-    case "invalid_request", "init_image_unreadable", "init_image_refused", "too_large_for_worker", "not_finite": .invalidData
+    case "invalid_request", "init_image_unreadable", "init_image_refused", "too_large_for_worker", "not_finite":
+      .invalidData
     case "model_unavailable": .notFound
     case "out_of_disk", "output_unwritable": .inputOutput
     default: .internalError
@@ -49,7 +50,9 @@ extension CommandError {
     case (_, let state) where state.hasPrefix("28") || state == "42501":
       self.init(
         .noPermission, "the database refused: \(text)",
-        remedy: "Check the user and its password (.pgpass, PGPASSWORD or a systemd credential), and its roles: Docs/sql.md, Rights.")
+        remedy:
+          "Check the user and its password (.pgpass, PGPASSWORD or a systemd credential), and its roles: Docs/sql.md, Rights."
+      )
     case (_, "3D000"):
       self.init(.unavailable, "the database refused: \(text)", remedy: "Create it with `createdb`, or give another.")
     case (_, "3F000"), (_, "42P01"), (_, "42883"):
@@ -64,7 +67,9 @@ extension CommandError {
     case (.connect, _):
       self.init(
         .unavailable, "the database cannot be reached: \(text)",
-        remedy: "Set --database-url, TINTYPE_DATABASE_URL or libpq's PGHOST, PGDATABASE, …; or start a private one: `tintype up`.")
+        remedy:
+          "Set --database-url, TINTYPE_DATABASE_URL or libpq's PGHOST, PGDATABASE, …; or start a private one: `tintype up`."
+      )
     case _ where error.isRetryable || error.isQueryCanceled:
       self.init(.temporary, "the database did not answer in time or went away: \(text)", remedy: "Try again.")
     default: self.init(.internalError, "the database reported: \(error)")

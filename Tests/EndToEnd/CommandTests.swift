@@ -34,7 +34,9 @@ import Testing
       "strength", "output", "save-tensors", "json",
     ] { #expect(generate.contains("--\(option)"), "\(option)") }
     let worker = try await Tool.run("worker", "--help").output
-    for option in ["model", "output", "input", "queue", "max-jobs", "idle-exit", "name", "drain-timeout", "database-url"] {
+    for option in [
+      "model", "output", "input", "queue", "max-jobs", "idle-exit", "name", "drain-timeout", "database-url",
+    ] {
       #expect(worker.contains("--\(option)"), "\(option)")
     }
   }

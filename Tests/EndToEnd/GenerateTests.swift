@@ -26,7 +26,8 @@ import Testing
   @Test func theSameRequestGivesTheSameBytes() async throws {
     let folder = try TemporaryFolder()
     for name in ["a.png", "b.png"] {
-      let outcome = try await Self.generate(["--prompt", "a lake", "--seed", "5", "--threads", "2"], to: folder.path(name))
+      let outcome = try await Self.generate(
+        ["--prompt", "a lake", "--seed", "5", "--threads", "2"], to: folder.path(name))
       #expect(outcome.status == 0)
     }
     #expect(try sha256(ofFile: folder.path("a.png")) == sha256(ofFile: folder.path("b.png")))

@@ -31,7 +31,8 @@ struct MadePicture {
     pixels = try ImageDecoder.decode([UInt8](data))
     texts = try PNG.text(of: [UInt8](data))
     file = Facts(
-      sha256: try sha256(ofFile: "\(outputRoot)/\(path)"), bytes: data.count, width: pixels.width, height: pixels.height,
+      sha256: try sha256(ofFile: "\(outputRoot)/\(path)"), bytes: data.count, width: pixels.width,
+      height: pixels.height,
       // The seed is not recoverable from pixels; the text chunk is compared by the tests that are about it.
       seed: self.row.seed)
   }
@@ -105,12 +106,14 @@ func expectEqual(
   _ found: RGBImage, _ expected: RGBImage, sourceLocation: SourceLocation = #_sourceLocation
 ) {
   guard found.width == expected.width, found.height == expected.height else {
-    Issue.record("\(found.width)×\(found.height), expected \(expected.width)×\(expected.height)", sourceLocation: sourceLocation)
+    Issue.record(
+      "\(found.width)×\(found.height), expected \(expected.width)×\(expected.height)", sourceLocation: sourceLocation)
     return
   }
   let differences = zip(found.bytes, expected.bytes).map { abs(Int($0) - Int($1)) }
   let largest = differences.max() ?? 0
   let place = differences.firstIndex(of: largest) ?? 0
   #expect(
-    largest <= 1, "largest difference \(largest) at byte \(place) of \(differences.count)", sourceLocation: sourceLocation)
+    largest <= 1, "largest difference \(largest) at byte \(place) of \(differences.count)",
+    sourceLocation: sourceLocation)
 }

@@ -87,7 +87,8 @@ final class Site {
   ) throws -> ToolProcess {
     let worker = try ToolProcess(
       [
-        "worker", "--database-url", databaseURL, "--model", "demo=\(Tool.demoModel)", "--output", output, "--input", input,
+        "worker", "--database-url", databaseURL, "--model", "demo=\(Tool.demoModel)", "--output", output, "--input",
+        input,
         // A test run that is killed leaves its workers behind: they end by themselves.
         "--threads", "1", "--idle-exit", "180",
       ] + (quickly ? ["--lease", "4"] : []) + extra, environment: environment)

@@ -59,7 +59,8 @@ struct EmbeddedPostgres {
   /// Stops the server; sessions are ended. False when it was not running.
   func stop() throws -> Bool {
     guard isInitialised, try isRunning() else { return false }
-    try run([programs.program("pg_ctl"), "-D", "\(folder)/data", "-m", "fast", "-w", "-s", "stop"], to: "stop PostgreSQL")
+    try run(
+      [programs.program("pg_ctl"), "-D", "\(folder)/data", "-m", "fast", "-w", "-s", "stop"], to: "stop PostgreSQL")
     return true
   }
 
@@ -82,7 +83,8 @@ struct EmbeddedPostgres {
   }
 
   private func url(database: String) -> String {
-    let host = folder.addingPercentEncoding(withAllowedCharacters: .urlHostAllowed.union(CharacterSet(charactersIn: "/")))
+    let host = folder.addingPercentEncoding(
+      withAllowedCharacters: .urlHostAllowed.union(CharacterSet(charactersIn: "/")))
     return "postgresql:///\(database)?host=\(host ?? folder)&user=tintype"
   }
 

@@ -20,12 +20,14 @@ struct UpCommand: AsyncParsableCommand {
   @Option(name: Settings.stateDirectory.name, help: Settings.stateDirectory.help) var stateDirectory: String?
   @Option(
     name: Settings.models.name,
-    help: ArgumentHelp("\(Settings.models.summary) [\(Settings.models.environment); default: the bundled demo model]",
+    help: ArgumentHelp(
+      "\(Settings.models.summary) [\(Settings.models.environment); default: the bundled demo model]",
       valueName: "[NAME=]DIR"))
   var model: [ModelList] = []
   @Option(
     name: Settings.output.name,
-    help: ArgumentHelp("\(Settings.output.summary) [\(Settings.output.environment); default: pictures in --state-dir]",
+    help: ArgumentHelp(
+      "\(Settings.output.summary) [\(Settings.output.environment); default: pictures in --state-dir]",
       valueName: "DIR"))
   var output: String?
   @Option(name: Settings.input.name, help: Settings.input.help) var input: String?
@@ -132,7 +134,8 @@ struct UpCommand: AsyncParsableCommand {
         await session.close()
         state.forgetWorker()
         throw CommandError(
-          ExitStatus(rawValue: status) ?? .internalError, "the worker ended:\n  \(state.logTail())", remedy: "Its whole log is \(state.workerLog).")
+          ExitStatus(rawValue: status) ?? .internalError, "the worker ended:\n  \(state.logTail())",
+          remedy: "Its whole log is \(state.workerLog).")
       }
       let known = try await store.workerStatus()
       if known.contains(where: { $0.processID == worker.processIdentifier && $0.state == "running" }) { break }
