@@ -83,7 +83,8 @@ extension DiffusionPipeline {
     guard let pooledWidth else {
       throw DiffusionError(
         .checkpoint,
-        "unet/config.json: addition_embed_type is text_time, but model_index.json has no text encoder with a projection")
+        "unet/config.json: addition_embed_type is text_time, but model_index.json has no text encoder with a "
+          + "projection")
     }
     try require(
       added.inputDim, pooledWidth + 6 * added.timeEmbedDim, "projection_class_embeddings_input_dim",

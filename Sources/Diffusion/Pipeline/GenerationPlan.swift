@@ -10,7 +10,8 @@ struct GenerationPlan {
   let guidanceScale: Double?
 }
 
-/// What a request may ask for, whatever the model.
+/// What a request may ask for, whatever the model: the numbers of the queue's table, so that a job that was accepted is
+/// not refused here.
 public enum GenerationLimits {
   /// Width and height in pixels; multiples of ``sizeMultiple`` only.
   public static let size = 8...4096
@@ -19,11 +20,11 @@ public enum GenerationLimits {
   /// Denoising steps.
   public static let steps = 1...50
   /// Classifier-free guidance.
-  public static let guidanceScale = 0.0...100.0
+  public static let guidanceScale = 0.0...50.0
   /// Share of an initial picture that noise replaces.
   public static let strength = 0.0...1.0
   /// Pictures of one request.
-  public static let imageCount = 1...100
+  public static let imageCount = 1...64
 }
 
 extension DiffusionPipeline {

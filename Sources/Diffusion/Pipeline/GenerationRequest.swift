@@ -57,7 +57,9 @@ public struct RGBPixels: Sendable, Equatable {
 public struct GenerationResult: Sendable {
   /// One picture and the seed that alone reproduces it.
   public struct Image: Sendable {
+    /// 8-bit RGB.
     public let pixels: RGBPixels
+    /// What its generator started from.
     public let seed: Int64
 
     /// Pairs a picture with its seed.
@@ -90,6 +92,7 @@ public struct GenerationProgress: Sendable, Equatable {
     case denoise
     case decode
   }
+  /// The stage that is running.
   public var phase: Phase
   /// Denoising steps begun and to be run, over all pictures.
   public var step: Int, stepCount: Int

@@ -1,4 +1,3 @@
-internal import Safetensors
 internal import Tensors
 
 /// Keeps the tensors that pass between the stages of a run, in the layouts of the reference implementation (maps
@@ -11,7 +10,9 @@ internal import Tensors
 public final class TraceRecorder {
   /// Elements of a recorded tensor.
   public enum Values: Sendable, Equatable {
+    /// Everything that is computed.
     case float32([Float])
+    /// Token ids.
     case int64([Int64])
   }
 
@@ -33,20 +34,6 @@ public final class TraceRecorder {
 
   /// The tensor of that name.
   public func entry(_ name: String) -> Entry? { entries.first { $0.name == name } }
-
-  /// Writes everything to a safetensors file.
-  /// - Throws: `SafetensorsError` with the system's reason.
-  public func write(to path: String) throws {
-    let entries = entries.map { entry in
-      switch entry.values {
-      case .float32(let elements):
-        SafetensorsWriter.Entry(name: entry.name, shape: entry.shape, floats: elements)
-      case .int64(let elements):
-        SafetensorsWriter.Entry(name: entry.name, shape: entry.shape, integers: elements)
-      }
-    }
-    try SafetensorsWriter.write(entries, to: path)
-  }
 
   /// Records a tensor in its own layout.
   func record(_ name: String, _ tensor: Tensor) {

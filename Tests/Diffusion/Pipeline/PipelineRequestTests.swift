@@ -27,9 +27,9 @@ import Testing
     Illegal("height", "nearest: 8 or 16") { $0.height = 9 },
     Illegal("steps", "is 0; legal: 1 to 50") { $0.steps = 0 },
     Illegal("steps", "is 51; legal: 1 to 50") { $0.steps = 51 },
-    Illegal("guidance_scale", "legal: 0.0 to 100.0") { $0.guidanceScale = -1 },
+    Illegal("guidance_scale", "legal: 0.0 to 50.0") { $0.guidanceScale = -1 },
     Illegal("guidance_scale", "is nan") { $0.guidanceScale = .nan },
-    Illegal("image_count", "is 0; legal: 1 to 100") { $0.imageCount = 0 },
+    Illegal("image_count", "is 0; legal: 1 to 64") { $0.imageCount = 0 },
     Illegal("strength", "legal: 0.0 to 1.0") {
       $0.initialImage = grey(64, 64)
       $0.strength = 1.5
