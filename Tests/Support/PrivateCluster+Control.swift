@@ -31,8 +31,20 @@ extension PrivateCluster {
 
   private func control(_ arguments: [String]) async throws {
     _ = try await Process.output(
-      of: binaries.unprivileged(["\(binaries.folder)/pg_ctl", "-D", "\(folder)/data", "-s"] + arguments))
+      of: binaries.unprivileged(
+        ["bash", "-c", Self.closingDescriptors, "pg_ctl", "\(binaries.folder)/pg_ctl", "-D", "\(folder)/data", "-s"]
+          + arguments))
   }
+
+  /// Runs its arguments with nothing inherited but the standard streams. `Process` learns of the end through a descriptor
+  /// that its child inherits, and a server started by pg_ctl would hold that one for as long as it runs.
+  private static let closingDescriptors = """
+    for fd in /proc/self/fd/*; do
+      fd=${fd##*/}
+      if ((fd > 2)); then eval "exec $fd>&-"; fi
+    done
+    exec "$@"
+    """
 
   /// Runs SQL through psql, a statement at a time, and returns what it printed: fields apart by `|`, no header.
   ///
