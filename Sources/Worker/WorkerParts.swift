@@ -32,7 +32,8 @@ struct WorkerParts: Sendable {
   private let ready = Gate()
 
   init(
-    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler, models: [String],
+    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
+    models: [String],
     logger: Logger, notifier: SystemdNotifier?, discard: @escaping Completer.Discard, shutdown: Shutdown
   ) {
     self.configuration = configuration
@@ -214,7 +215,9 @@ extension PostgresError {
   fileprivate var isTemporary: Bool {
     guard isRetryable else { return false }
     if let sqlState { return !sqlState.hasPrefix("28") && sqlState != "3D000" }
-    let refusals = ["authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied for database"]
+    let refusals = [
+      "authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied for database",
+    ]
     return !(message.contains("FATAL:") && refusals.contains { message.contains($0) })
   }
 }

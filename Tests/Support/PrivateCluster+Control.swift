@@ -30,16 +30,21 @@ extension PrivateCluster {
   }
 
   private func control(_ arguments: [String]) async throws {
-    // Foundation learns of a child's end when a descriptor that the child inherited is closed everywhere. A server that
-    // pg_ctl starts would keep it open, and the wait for pg_ctl would last as long as the server.
-    let closingDescriptors = """
-      for d in /proc/self/fd/*; do d=${d##*/}; if [ "$d" -gt 2 ]; then eval "exec $d>&-"; fi; done; exec "$@"
-      """
     _ = try await Process.output(
       of: binaries.unprivileged(
-        ["bash", "-c", closingDescriptors, "pg_ctl", "\(binaries.folder)/pg_ctl", "-D", "\(folder)/data", "-s"]
+        ["bash", "-c", Self.closingDescriptors, "pg_ctl", "\(binaries.folder)/pg_ctl", "-D", "\(folder)/data", "-s"]
           + arguments))
   }
+
+  /// Runs its arguments with nothing inherited but the standard streams. `Process` learns of the end through a descriptor
+  /// that its child inherits, and a server started by pg_ctl would hold that one for as long as it runs.
+  private static let closingDescriptors = """
+    for fd in /proc/self/fd/*; do
+      fd=${fd##*/}
+      if ((fd > 2)); then eval "exec $fd>&-"; fi
+    done
+    exec "$@"
+    """
 
   /// Runs SQL through psql, a statement at a time, and returns what it printed: fields apart by `|`, no header.
   ///
