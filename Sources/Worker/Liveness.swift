@@ -28,7 +28,9 @@ public struct Liveness: Sendable, Equatable {
   /// and waiting for another slot's model take minutes.
   public init(
     heartbeatBudget: Duration = .seconds(60),
-    phaseBudgets: [String: Duration] = ["load_model": .seconds(900), "fetch_init": .seconds(300), "write": .seconds(300)],
+    phaseBudgets: [String: Duration] = [
+      "load_model": .seconds(900), "fetch_init": .seconds(300), "write": .seconds(300),
+    ],
     defaultBudget: Duration = .seconds(300)
   ) {
     self.heartbeatBudget = heartbeatBudget
@@ -46,7 +48,8 @@ public struct Liveness: Sendable, Equatable {
     for attempt in attempts {
       let budget = phaseBudgets[attempt.phase] ?? defaultBudget
       if now - attempt.advanced > budget {
-        return "attempt \(attempt.id) has made no progress in \(attempt.phase) for \(Int((now - attempt.advanced).seconds)) s"
+        return
+          "attempt \(attempt.id) has made no progress in \(attempt.phase) for \(Int((now - attempt.advanced).seconds)) s"
           + " (allowed: \(Int(budget.seconds)) s)"
       }
     }

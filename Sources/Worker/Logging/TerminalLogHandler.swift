@@ -28,7 +28,9 @@ public struct TerminalLogHandler: LogHandler {
   }
 
   func log(event: Logging.LogEvent, metadata: Logger.Metadata) {
-    write(Self.timeOfDay() + " " + Self.line("\(event.message)", level: event.level, metadata: metadata, colour: usesColour) + "\n")
+    write(
+      Self.timeOfDay() + " " + Self.line("\(event.message)", level: event.level, metadata: metadata, colour: usesColour)
+        + "\n")
   }
 
   /// Local time of day, `hh:mm:ss`.
