@@ -51,7 +51,8 @@ package enum ImageRequest {
     guard width.multipliedFullWidth(by: height).high == 0, width * height <= limits.pixelBound else {
       throw JobError(
         code: "too_large_for_worker",
-        message: "width × height is \(width) × \(height); this worker draws at most \(limits.pixelBound) pixels. Ask for a "
+        message:
+          "width × height is \(width) × \(height); this worker draws at most \(limits.pixelBound) pixels. Ask for a "
           + "smaller picture, or run a worker with higher limits.", isPermanent: false)
     }
   }

@@ -33,6 +33,7 @@ public actor InferenceEngine {
   /// Least recently used first.
   private var loaded: [(name: String, generator: any ImageGenerator)] = []
 
+  /// The engine's own thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
   /// An engine that has loaded nothing yet.
@@ -95,7 +96,8 @@ public actor InferenceEngine {
     guard let folder = folders[name] else {
       throw JobError(
         code: "model_unavailable",
-        message: "model “\(name)” is not on this worker; it has \(modelNames.joined(separator: ", ")). Start a worker with "
+        message:
+          "model “\(name)” is not on this worker; it has \(modelNames.joined(separator: ", ")). Start a worker with "
           + "--model \(name)=DIR.", isPermanent: false)
     }
     // Make room first: two models at once may be more than the machine holds.

@@ -32,7 +32,8 @@ struct WorkerParts: Sendable {
   private let ready = Gate()
 
   init(
-    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler, models: [String],
+    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
+    models: [String],
     logger: Logger, notifier: SystemdNotifier?, discard: @escaping Completer.Discard, shutdown: Shutdown
   ) {
     self.configuration = configuration

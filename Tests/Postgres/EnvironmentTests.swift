@@ -29,7 +29,8 @@ import Testing
     unsafe unsetenv("PGSERVICE")
     let list = try await PostgresConnection.connect(
       PostgresConfiguration(
-        url: "host=/nowhere,\(cluster.folder) port=1,5432 user=postgres dbname=postgres target_session_attrs=read-write"))
+        url: "host=/nowhere,\(cluster.folder) port=1,5432 user=postgres dbname=postgres target_session_attrs=read-write"
+      ))
     #expect(try await list.query("SELECT 1").rows.count == 1)
     await list.close()
     let service = try await PostgresConnection.connect(PostgresConfiguration(url: "service=tintype_test"))

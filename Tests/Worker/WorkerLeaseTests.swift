@@ -45,10 +45,12 @@ import Worker
       await lock.close()
       #expect(try await bench.state(job) == "succeeded")
       #expect(rescuer.discarded == [])
-      #expect(try await bench.value("SELECT string_agg(outcome, ',' ORDER BY id) FROM tintype.attempts") == "lost,succeeded")
+      #expect(
+        try await bench.value("SELECT string_agg(outcome, ',' ORDER BY id) FROM tintype.attempts") == "lost,succeeded")
       #expect(
         try await bench.value(
-          "SELECT a.number = 1 AND i.attempt_id = a.id FROM tintype.images i JOIN tintype.attempts a ON a.id = i.attempt_id")
+          "SELECT a.number = 1 AND i.attempt_id = a.id FROM tintype.images i JOIN tintype.attempts a ON a.id = i.attempt_id"
+        )
           == true)
     }
   }
@@ -66,7 +68,9 @@ import Worker
         try await bench.insert()
       }
       #expect(handler.endedCount == 1)
-      #expect(try await bench.value("SELECT a.worker_id = max(w.id) FROM tintype.attempts a, tintype.workers w GROUP BY a.worker_id"))
+      #expect(
+        try await bench.value(
+          "SELECT a.worker_id = max(w.id) FROM tintype.attempts a, tintype.workers w GROUP BY a.worker_id"))
     }
   }
 
