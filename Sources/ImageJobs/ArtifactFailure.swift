@@ -10,7 +10,8 @@ func describingFailure<Result: ~Copyable>(to purpose: String, _ body: () throws 
   } catch let error as SystemCallError {
     let (code, remedy) = classify(error.errno)
     throw JobError(
-      code: code, message: "cannot \(purpose): \(error.call) failed with “\(error.reason)”. \(remedy)", isPermanent: false)
+      code: code, message: "cannot \(purpose): \(error.call) failed with “\(error.reason)”. \(remedy)",
+      isPermanent: false)
   } catch let error as RelativePath.Invalid {
     throw JobError(code: "artifact_path", message: "cannot \(purpose): \(error.reason)", isPermanent: true)
   }

@@ -24,20 +24,22 @@ package enum ImageRequest {
 
   /// Checks a job without its initial picture.
   package static func validate(_ job: Job, limits: ImageJobLimits) throws {
-    try require((1...50).contains(job.steps), "steps", job.steps, "1 to 50")
-    try require(job.imageCount >= 1, "image_count", job.imageCount, "1 and more")
-    try require(
-      job.guidanceScale.isFinite && job.guidanceScale >= 0, "guidance_scale", job.guidanceScale, "0 and more")
+    try require(job.steps, "steps", GenerationLimits.steps)
+    try require(job.imageCount, "image_count", GenerationLimits.imageCount)
+    try require(job.guidanceScale, "guidance_scale", GenerationLimits.guidanceScale)
     try require(
       !job.seed.addingReportingOverflow(Int64(job.imageCount - 1)).overflow, "seed", job.seed,
       "such that seed + image_count − 1 fits in 64 bits")
     try require(!job.prompt.utf8.contains(0), "prompt", "text with a NUL character", "text without one")
     for (name, size) in [("width", job.width), ("height", job.height)] {
       guard let size else { continue }
-      try require(size >= 8 && size.isMultiple(of: 8), name, size, "multiples of 8 from 8 on")
+      let (sizes, multiple) = (GenerationLimits.size, GenerationLimits.sizeMultiple)
+      try require(
+        sizes.contains(size) && size.isMultiple(of: multiple), name, size,
+        "multiples of \(multiple) from \(sizes.lowerBound) to \(sizes.upperBound)")
     }
     if job.initImage != nil {
-      try require(job.strength.isFinite && 0...1 ~= job.strength, "strength", job.strength, "0 to 1")
+      try require(job.strength, "strength", GenerationLimits.strength)
       try require(
         Int(Double(job.steps) * job.strength) >= 1, "strength", job.strength,
         "at least \(1 / Double(job.steps)) with steps = \(job.steps), because int(steps × strength) denoising steps run "
@@ -51,9 +53,17 @@ package enum ImageRequest {
     guard width.multipliedFullWidth(by: height).high == 0, width * height <= limits.pixelBound else {
       throw JobError(
         code: "too_large_for_worker",
-        message: "width × height is \(width) × \(height); this worker draws at most \(limits.pixelBound) pixels. Ask for a "
+        message:
+          "width × height is \(width) × \(height); this worker draws at most \(limits.pixelBound) pixels. Ask for a "
           + "smaller picture, or run a worker with higher limits.", isPermanent: false)
     }
+  }
+
+  /// NaN lies in no range, so it is refused too.
+  private static func require<Value: Comparable & CustomStringConvertible>(
+    _ value: Value, _ column: String, _ legal: ClosedRange<Value>
+  ) throws {
+    try require(legal.contains(value), column, value, "\(legal.lowerBound) to \(legal.upperBound)")
   }
 
   private static func require(

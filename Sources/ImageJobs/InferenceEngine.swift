@@ -33,6 +33,7 @@ public actor InferenceEngine {
   /// Least recently used first.
   private var loaded: [(name: String, generator: any ImageGenerator)] = []
 
+  /// The engine's own thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
   /// An engine that has loaded nothing yet.
@@ -79,8 +80,12 @@ public actor InferenceEngine {
     if control.isCancelled() { throw CancellationError() }
     let (generator, seconds) = try generator(model, progress: loading)
     if control.isCancelled() { throw CancellationError() }
-    let result = try generator.generate(request, control: control)
-    return Drawing(result: result, model: model ?? defaultModel, facts: generator.facts, loadSeconds: seconds)
+    do {
+      let result = try generator.generate(request, control: control)
+      return Drawing(result: result, model: model ?? defaultModel, facts: generator.facts, loadSeconds: seconds)
+    } catch let error as DiffusionError {
+      throw error.jobError
+    }
   }
 
   private func generator(
@@ -95,7 +100,8 @@ public actor InferenceEngine {
     guard let folder = folders[name] else {
       throw JobError(
         code: "model_unavailable",
-        message: "model “\(name)” is not on this worker; it has \(modelNames.joined(separator: ", ")). Start a worker with "
+        message:
+          "model “\(name)” is not on this worker; it has \(modelNames.joined(separator: ", ")). Start a worker with "
           + "--model \(name)=DIR.", isPermanent: false)
     }
     // Make room first: two models at once may be more than the machine holds.

@@ -54,7 +54,8 @@ public struct InitImageSource: Sendable {
     guard size.width > 0, size.height > 0 else {
       throw JobError(
         code: "init_image_unreadable",
-        message: "\(column(of: image)): the picture is \(picture.width) × \(picture.height); give width and height, or a "
+        message:
+          "\(column(of: image)): the picture is \(picture.width) × \(picture.height); give width and height, or a "
           + "picture of at least 8 × 8 pixels", isPermanent: true)
     }
     try ImageRequest.checkSize(width: size.width, height: size.height, limits: limits)
@@ -80,7 +81,8 @@ public struct InitImageSource: Sendable {
       guard SHA256.hash(bytes) == sha256 else {
         throw JobError(
           code: "init_image_changed",
-          message: "init_job: \(path) is not the file that was recorded, its SHA-256 differs. Draw that job again, or send "
+          message:
+            "init_job: \(path) is not the file that was recorded, its SHA-256 differs. Draw that job again, or send "
             + "the picture in init_image_data.", isPermanent: true)
       }
       return bytes

@@ -23,7 +23,9 @@ internal import CLibCrypto
   /// The digest of everything appended: 32 bytes.
   public consuming func finalize() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
-    let status = unsafe digest.withUnsafeMutableBufferPointer { unsafe EVP_DigestFinal_ex(context, $0.baseAddress, nil) }
+    let status = unsafe digest.withUnsafeMutableBufferPointer {
+      unsafe EVP_DigestFinal_ex(context, $0.baseAddress, nil)
+    }
     precondition(status == 1, "OpenSSL could not finish a SHA-256 digest")
     return digest
   }

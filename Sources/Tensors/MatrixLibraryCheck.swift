@@ -6,7 +6,8 @@ internal import COpenBLAS
 /// newer than they are and for virtual ones: products are then silently wrong, and every picture with them.
 /// Small integers make every sum exact in fp32, so the comparison is for equality.
 package enum MatrixLibraryCheck {
-  /// One product to try: `c (+)= a[rows, depth] · b`, b being `[columns, depth]` if transposed, else `[depth, columns]`.
+  /// One product to try: `c (+)= a[rows, depth] · b`, b being `[columns, depth]` if transposed, else
+  /// `[depth, columns]`.
   package struct Product: Sendable {
     /// Extents.
     package let rows: Int, columns: Int, depth: Int

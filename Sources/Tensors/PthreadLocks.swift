@@ -8,7 +8,8 @@
 
 /// A mutex at a fixed address, which the pthread functions require.
 ///
-/// `Synchronization.Mutex` cannot be waited on together with a condition, hence these two.
+/// `Synchronization.Mutex` cannot be waited on together with a condition, hence these two; and the thread
+/// sanitizer knows them.
 @safe final class PthreadMutex: @unchecked Sendable {
   fileprivate let pointer: UnsafeMutablePointer<pthread_mutex_t>
 
@@ -25,6 +26,12 @@
 
   func lock() { unsafe pthread_mutex_lock(pointer) }
   func unlock() { unsafe pthread_mutex_unlock(pointer) }
+
+  func withLock<R>(_ body: () -> R) -> R {
+    lock()
+    defer { unlock() }
+    return body()
+  }
 }
 
 /// A condition variable at a fixed address.

@@ -1,19 +1,21 @@
-internal import Synchronization
-
 /// Working memory of the kernels, kept between calls.
 ///
 /// Asking the system each time would cost a page fault for every 4 KB, which is as long as copying them twice.
 /// Buffers come in powers of two and are handed out under a lock, so that any number of threads can ask; what
 /// is kept is what was in use at once at the busiest moment.
-final class Scratch: Sendable {
+///
+/// Unchecked: `free` is touched under `mutex` alone. A pthread mutex, because the thread sanitizer does not see
+/// the one of `Synchronization` and would report every loan as a race.
+final class Scratch: @unchecked Sendable {
   /// Free buffers by size.
-  private let free = Mutex<[Int: [TensorStorage]]>([:])
+  private var free: [Int: [TensorStorage]] = [:]
+  private let mutex = PthreadMutex()
 
   /// Lends `count` floats, 64-byte aligned and uninitialised, for the length of `body`.
   func withBuffer<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> R) -> R {
     let size = max(1 << 14, count <= 1 ? 1 : 1 << (Int.bitWidth - (count - 1).leadingZeroBitCount))
-    let storage = free.withLock { $0[size]?.popLast() } ?? TensorStorage(count: size)
-    defer { free.withLock { $0[size, default: []].append(storage) } }
+    let storage = mutex.withLock { free[size]?.popLast() } ?? TensorStorage(count: size)
+    defer { mutex.withLock { free[size, default: []].append(storage) } }
     guard let base = unsafe storage.elements.baseAddress else { preconditionFailure("an empty buffer") }
     return unsafe body(base)
   }

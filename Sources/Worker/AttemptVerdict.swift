@@ -42,7 +42,8 @@ package enum AttemptVerdict: Sendable, Equatable {
           .failed(
             JobError(
               code: "timeout",
-              message: "the attempt took longer than its timeout of \(timeout ?? 0) s. Raise jobs.timeout, ask for a smaller "
+              message:
+                "the attempt took longer than its timeout of \(timeout ?? 0) s. Raise jobs.timeout, ask for a smaller "
                 + "picture or fewer steps, or run a faster worker.", isPermanent: false)))
       // Without a reason the whole service was cancelled, which is a drain in a hurry.
       case (is CancellationError, _): self = .finish(.released)

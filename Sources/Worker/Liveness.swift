@@ -21,6 +21,7 @@ public struct Liveness: Sendable, Equatable {
   public var heartbeatBudget: Duration
   /// Longest silence of a handler by phase; `defaultBudget` for the others.
   public var phaseBudgets: [String: Duration]
+  /// Longest silence of a handler in a phase that has no budget of its own.
   public var defaultBudget: Duration
 
   /// Budgets between two reports, not for a whole phase: the network reports after every block. The longest block, a
@@ -28,7 +29,9 @@ public struct Liveness: Sendable, Equatable {
   /// and waiting for another slot's model take minutes.
   public init(
     heartbeatBudget: Duration = .seconds(60),
-    phaseBudgets: [String: Duration] = ["load_model": .seconds(900), "fetch_init": .seconds(300), "write": .seconds(300)],
+    phaseBudgets: [String: Duration] = [
+      "load_model": .seconds(900), "fetch_init": .seconds(300), "write": .seconds(300),
+    ],
     defaultBudget: Duration = .seconds(300)
   ) {
     self.heartbeatBudget = heartbeatBudget
@@ -46,7 +49,8 @@ public struct Liveness: Sendable, Equatable {
     for attempt in attempts {
       let budget = phaseBudgets[attempt.phase] ?? defaultBudget
       if now - attempt.advanced > budget {
-        return "attempt \(attempt.id) has made no progress in \(attempt.phase) for \(Int((now - attempt.advanced).seconds)) s"
+        return
+          "attempt \(attempt.id) has made no progress in \(attempt.phase) for \(Int((now - attempt.advanced).seconds)) s"
           + " (allowed: \(Int(budget.seconds)) s)"
       }
     }

@@ -15,7 +15,8 @@ struct Maintenance: Sendable {
         let report = try await store.maintain()
         if report.workersLost + report.rescued + report.timedOut > 0 {
           logger.notice(
-            "rescued jobs: \(report.workersLost) workers lost, \(report.rescued) jobs taken back, \(report.timedOut) overdue")
+            "rescued jobs: \(report.workersLost) workers lost, \(report.rescued) jobs taken back, \(report.timedOut) overdue"
+          )
         }
       } catch is CancellationError {
         return

@@ -10,7 +10,8 @@ public struct SystemdNotifier: Sendable {
   /// The notifier that the environment describes (`NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`); nil when nobody
   /// listens.
   public init?(environment: [String: String]) {
-    guard let path = environment["NOTIFY_SOCKET"], path.hasPrefix("/") || path.hasPrefix("@"), path.utf8.count > 1 else {
+    guard let path = environment["NOTIFY_SOCKET"], path.hasPrefix("/") || path.hasPrefix("@"), path.utf8.count > 1
+    else {
       return nil
     }
     socketPath = path

@@ -32,7 +32,8 @@ struct WorkerParts: Sendable {
   private let ready = Gate()
 
   init(
-    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler, models: [String],
+    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
+    models: [String],
     logger: Logger, notifier: SystemdNotifier?, discard: @escaping Completer.Discard, shutdown: Shutdown
   ) {
     self.configuration = configuration
@@ -208,8 +209,15 @@ struct WorkerParts: Sendable {
 
 extension PostgresError {
   /// Waiting may help. A wrong password (SQLSTATE class 28) or a missing database (3D000) waits for a person.
+  ///
+  /// libpq gives no SQLSTATE for a refused connection, only the server's words; in another language than English they
+  /// are not recognised, and the worker goes on trying and says so in its log.
   fileprivate var isTemporary: Bool {
     guard isRetryable else { return false }
-    return sqlState.map { !$0.hasPrefix("28") && $0 != "3D000" } ?? true
+    if let sqlState { return !sqlState.hasPrefix("28") && sqlState != "3D000" }
+    let refusals = [
+      "authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied for database",
+    ]
+    return !(message.contains("FATAL:") && refusals.contains { message.contains($0) })
   }
 }

@@ -32,7 +32,8 @@ public struct WorkerService: Service {
   ///   - notifier: nil when systemd does not listen.
   ///   - impatience: an element stops running jobs at once during a drain; see `ShutdownSignals`.
   public init(
-    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler, models: [String],
+    configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
+    models: [String],
     logger: Logger, notifier: SystemdNotifier?, prepare: @escaping Preparation = { _ in },
     discard: @escaping Discard = { _, _ in }, impatience: AsyncStream<Void>? = nil
   ) {

@@ -4,6 +4,7 @@ import JobStore
 import Jobs
 import Postgres
 import Safetensors
+import Worker
 
 extension CommandError {
   /// The exit status and the remedy for errors of the layers below; nil for what nobody foresaw.
@@ -11,6 +12,7 @@ extension CommandError {
     switch error {
     case let error as PostgresError: self.init(error)
     case let error as MigrationError: self.init(.configuration, error.message)
+    case let error as WorkerError: self.init(error)
     case let error as CheckpointError:
       self.init(error.code == .notACheckpoint || error.code == .missingFile ? .notFound : .invalidData, "\(error)")
     case let error as SafetensorsError:
@@ -26,11 +28,19 @@ extension CommandError {
 
   private static func status(ofJobError code: String) -> ExitStatus {
     switch code {
-    case "invalid_request", "init_image_unreadable", "init_image_refused", "too_large_for_worker", "not_finite": .invalidData
+    case "invalid_request", "init_image_unreadable", "init_image_refused", "too_large_for_worker", "not_finite":
+      .invalidData
     case "model_unavailable": .notFound
     case "out_of_disk", "output_unwritable": .inputOutput
     default: .internalError
     }
+  }
+
+  /// The cause decides the status, the worker's message says what it was doing.
+  private init(_ error: WorkerError) {
+    let cause = error.cause.flatMap { CommandError(translating: $0) }
+    let status: ExitStatus = error.code == .databaseRefused ? .noPermission : .notFound
+    self.init(cause?.status ?? status, error.message, remedy: cause?.remedy)
   }
 
   /// By SQLSTATE class: what a person can do differs, not what PostgreSQL calls it.
@@ -40,7 +50,9 @@ extension CommandError {
     case (_, let state) where state.hasPrefix("28") || state == "42501":
       self.init(
         .noPermission, "the database refused: \(text)",
-        remedy: "Check the user and its password (.pgpass, PGPASSWORD or a systemd credential), and its roles: Docs/sql.md, Rights.")
+        remedy:
+          "Check the user and its password (.pgpass, PGPASSWORD or a systemd credential), and its roles: Docs/sql.md, Rights."
+      )
     case (_, "3D000"):
       self.init(.unavailable, "the database refused: \(text)", remedy: "Create it with `createdb`, or give another.")
     case (_, "3F000"), (_, "42P01"), (_, "42883"):
@@ -55,7 +67,9 @@ extension CommandError {
     case (.connect, _):
       self.init(
         .unavailable, "the database cannot be reached: \(text)",
-        remedy: "Set --database-url, TINTYPE_DATABASE_URL or libpq's PGHOST, PGDATABASE, …; or start a private one: `tintype up`.")
+        remedy:
+          "Set --database-url, TINTYPE_DATABASE_URL or libpq's PGHOST, PGDATABASE, …; or start a private one: `tintype up`."
+      )
     case _ where error.isRetryable || error.isQueryCanceled:
       self.init(.temporary, "the database did not answer in time or went away: \(text)", remedy: "Try again.")
     default: self.init(.internalError, "the database reported: \(error)")

@@ -18,7 +18,8 @@ struct RequestOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Classifier-free guidance, 0 to 50; at 1 and below it is off, as turbo models expect. [default: 0]", valueName: "x"))
+      "Classifier-free guidance, 0 to 50; at 1 and below it is off, as turbo models expect. [default: 0]",
+      valueName: "x"))
   var guidanceScale: Double?
 
   @Option(

@@ -22,7 +22,7 @@ struct Tintype: AsyncParsableCommand {
       CommandGroup(
         name: "Operation:",
         subcommands: [
-          WorkerCommand.self, MigrateCommand.self, SettingsCommand.self,
+          WorkerCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self, SettingsCommand.self,
         ]),
     ])
 

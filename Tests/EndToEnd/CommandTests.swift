@@ -18,12 +18,12 @@ import Testing
     if !["models", "jobs", "queues"].contains(command.joined(separator: " ")) {
       #expect(help.output.contains("tintype \((command + [""]).joined(separator: " "))"), "no example")
     }
-    // What the usage line names, the list below explains, and no option stands there without a word about it.
+    // No option stands in the list without a word about it, on its own line or on the next.
     let lines = help.output.split(separator: "\n", omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() where line.hasPrefix("  --") || line.hasPrefix("  -o") {
-      let description = line.dropFirst(2).split(separator: "  ", maxSplits: 1).dropFirst().first
+      let words = line.split(separator: " ").drop { $0.hasPrefix("-") || $0.hasPrefix("<") }
       let next = lines.indices.contains(index + 1) ? lines[index + 1] : ""
-      #expect(description != nil || next.hasPrefix("        "), "no explanation: \(line)")
+      #expect(!words.isEmpty || next.hasPrefix("        "), "no explanation: \(line)")
     }
   }
 
@@ -34,7 +34,9 @@ import Testing
       "strength", "output", "save-tensors", "json",
     ] { #expect(generate.contains("--\(option)"), "\(option)") }
     let worker = try await Tool.run("worker", "--help").output
-    for option in ["model", "output", "input", "queue", "max-jobs", "idle-exit", "name", "drain-timeout", "database-url"] {
+    for option in [
+      "model", "output", "input", "queue", "max-jobs", "idle-exit", "name", "drain-timeout", "database-url",
+    ] {
       #expect(worker.contains("--\(option)"), "\(option)")
     }
   }

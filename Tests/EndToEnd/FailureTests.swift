@@ -8,17 +8,17 @@ import Testing
 @Suite(.serialized) struct FailureTests {
   /// Columns of a job that takes minutes: what a test does to it always comes first.
   private static let long = (columns: "prompt, steps, image_count", values: "'a lake at dawn', 50, 64")
-  /// A second or more of work, so that a test can catch it running and still see it end.
-  private static let brief = (columns: "prompt, steps, image_count", values: "'a lake at dawn', 25, 6")
+  /// A few seconds of work, so that a test can catch it running and still see it end.
+  private static let brief = (columns: "prompt, steps, image_count", values: "'a lake at dawn', 25, 16")
 
   @Test func aKilledWorkersJobIsFinishedByAnother() async throws {
     try await Site.with { site in
-      let victim = try site.startWorker("--name", "victim", "--lease", "3")
+      let victim = try site.startWorker("--name", "victim", quickly: true)
       let job = try await site.enqueue(Self.brief.columns, Self.brief.values)
       try await site.waitUntilDenoising(job)
       victim.send(SIGKILL)
       #expect(await victim.exitStatus() == 128 + SIGKILL)
-      try site.startWorker("--name", "heir", "--lease", "3")
+      try site.startWorker("--name", "heir", quickly: true)
       try await site.wait(for: job, toBe: "succeeded", upTo: 90)
 
       let history: [String] = try await site.value(
@@ -30,7 +30,7 @@ import Testing
       // A lost worker is not the job's fault.
       #expect(try await site.value("SELECT failures FROM tintype.jobs WHERE id = \(job)", as: Int.self) == 0)
       let pictures = try await site.pictures(of: job)
-      #expect(pictures.count == 6)
+      #expect(pictures.count == 16)
       for picture in pictures { #expect(picture.row == picture.file) }
       #expect(try site.filesOnDisk() == Set(pictures.map(\.path)), "files that no row names")
     }
@@ -38,7 +38,7 @@ import Testing
 
   @Test func terminationLetsAJobFinishWithinTheDrainTimeout() async throws {
     try await Site.with { site in
-      let worker = try site.startWorker("--drain-timeout", "120")
+      let worker = try site.startWorker("--drain-timeout", "120", quickly: true)
       let job = try await site.enqueue(Self.brief.columns, Self.brief.values)
       let next = try await site.enqueue()
       try await site.waitUntilDenoising(job)
@@ -51,7 +51,7 @@ import Testing
 
   @Test func terminationReleasesWhatDoesNotFinishAndSpendsNoAttempt() async throws {
     try await Site.with { site in
-      let worker = try site.startWorker("--drain-timeout", "0.2")
+      let worker = try site.startWorker("--drain-timeout", "0.2", quickly: true)
       let job = try await site.enqueue(Self.long.columns, Self.long.values)
       try await site.waitUntilDenoising(job)
       let signalled = ContinuousClock.now
@@ -69,7 +69,7 @@ import Testing
 
   @Test func aRunningJobIsCancelledAndTheWorkerGoesOn() async throws {
     try await Site.with { site in
-      let worker = try site.startWorker()
+      let worker = try site.startWorker(quickly: true)
       let job = try await site.enqueue(Self.long.columns, Self.long.values)
       try await site.waitUntilDenoising(job)
       _ = try await site.database.query("SELECT tintype.cancel($1)", [.int(job)])
@@ -83,7 +83,7 @@ import Testing
 
   @Test func theDatabaseMayCrashAndComeBackWhileAJobRuns() async throws {
     try await Site.withServer { site, cluster in
-      let worker = try site.startWorker()
+      let worker = try site.startWorker(quickly: true)
       let job = try await site.enqueue(Self.brief.columns, Self.brief.values)
       try await site.waitUntilDenoising(job)
       try await cluster.restart(.immediate)

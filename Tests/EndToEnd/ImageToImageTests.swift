@@ -80,7 +80,8 @@ import Testing
   @Test func withoutAnInputFolderSuchJobsFailWithTheRemedy() async throws {
     try await Site.with { site in
       let worker = try ToolProcess([
-        "worker", "--database-url", site.databaseURL, "--model", Tool.demoModel, "--output", site.output, "--idle-exit", "1",
+        "worker", "--database-url", site.databaseURL, "--model", Tool.demoModel, "--output", site.output, "--idle-exit",
+        "1",
       ])
       let job = try await site.enqueue("prompt, init_image", "'a lake', 'lake.png'")
       #expect(await worker.exitStatus() == 0, "\(worker.errors)")

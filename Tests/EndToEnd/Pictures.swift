@@ -21,7 +21,7 @@ struct MadePicture {
   let pixels: RGBImage
   private let texts: [PNGText]
 
-  init(row: PostgresRow, outputRoot: String) throws {
+  init(row: PostgresRow, outputRoot: String) async throws {
     path = try row.decode("path", String.self)
     self.row = Facts(
       sha256: try row.decode("sha256", String.self), bytes: try row.decode("bytes", Int.self),
@@ -31,7 +31,8 @@ struct MadePicture {
     pixels = try ImageDecoder.decode([UInt8](data))
     texts = try PNG.text(of: [UInt8](data))
     file = Facts(
-      sha256: try sha256(ofFile: "\(outputRoot)/\(path)"), bytes: data.count, width: pixels.width, height: pixels.height,
+      sha256: try await sha256(ofFile: "\(outputRoot)/\(path)"), bytes: data.count, width: pixels.width,
+      height: pixels.height,
       // The seed is not recoverable from pixels; the text chunk is compared by the tests that are about it.
       seed: self.row.seed)
   }
@@ -40,16 +41,8 @@ struct MadePicture {
 }
 
 /// By a program that is not ours.
-func sha256(ofFile path: String) throws -> String {
-  let process = Process()
-  process.executableURL = URL(filePath: "/usr/bin/sha256sum")
-  process.arguments = [path]
-  let pipe = Pipe()
-  process.standardOutput = pipe
-  try process.run()
-  let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-  process.waitUntilExit()
-  return String(text.prefix(64))
+func sha256(ofFile path: String) async throws -> String {
+  String(try await ProcessLaunch.output(of: "sha256sum", path).prefix(64))
 }
 
 extension Site {
@@ -59,7 +52,9 @@ extension Site {
       SELECT path, encode(sha256, 'hex') AS sha256, bytes, width, height, seed
       FROM tintype.images WHERE job_id = $1 ORDER BY index
       """, [.int(job)])
-    return try result.rows.map { try MadePicture(row: $0, outputRoot: output) }
+    var pictures: [MadePicture] = []
+    for row in result.rows { pictures.append(try await MadePicture(row: row, outputRoot: output)) }
+    return pictures
   }
 
   /// Every PNG below the output root, whether a row names it or not.
@@ -105,12 +100,14 @@ func expectEqual(
   _ found: RGBImage, _ expected: RGBImage, sourceLocation: SourceLocation = #_sourceLocation
 ) {
   guard found.width == expected.width, found.height == expected.height else {
-    Issue.record("\(found.width)×\(found.height), expected \(expected.width)×\(expected.height)", sourceLocation: sourceLocation)
+    Issue.record(
+      "\(found.width)×\(found.height), expected \(expected.width)×\(expected.height)", sourceLocation: sourceLocation)
     return
   }
   let differences = zip(found.bytes, expected.bytes).map { abs(Int($0) - Int($1)) }
   let largest = differences.max() ?? 0
   let place = differences.firstIndex(of: largest) ?? 0
   #expect(
-    largest <= 1, "largest difference \(largest) at byte \(place) of \(differences.count)", sourceLocation: sourceLocation)
+    largest <= 1, "largest difference \(largest) at byte \(place) of \(differences.count)",
+    sourceLocation: sourceLocation)
 }

@@ -23,7 +23,8 @@ import Testing
   @Test func enqueueStoresEveryOption() async throws {
     try await Site.with { site in
       let outcome = try await site.tool(
-        "enqueue", "--prompt", "a lake", "--negative-prompt", "night", "--steps", "3", "--guidance-scale", "2.5", "--seed",
+        "enqueue", "--prompt", "a lake", "--negative-prompt", "night", "--steps", "3", "--guidance-scale", "2.5",
+        "--seed",
         "77", "--width", "64", "--height", "96", "--count", "2", "--model", "demo", "--priority", "5", "--run-at",
         "2099-01-01 00:00+00", "--max-attempts", "4", "--timeout", "2min", "--idempotency-key", "k1", "--metadata",
         #"{"a": 1}"#)

@@ -79,13 +79,19 @@ final class Site {
   }
 
   /// Starts a real worker with the demo model.
+  ///
+  /// - Parameter quickly: with a lease of four seconds and so a heartbeat a second: progress is written by the heartbeat.
   @discardableResult
-  func startWorker(_ extra: String..., environment: [String: String] = [:]) throws -> ToolProcess {
+  func startWorker(
+    _ extra: String..., quickly: Bool = false, environment: [String: String] = [:]
+  ) throws -> ToolProcess {
     let worker = try ToolProcess(
       [
-        "worker", "--database-url", databaseURL, "--model", "demo=\(Tool.demoModel)", "--output", output, "--input", input,
-        "--threads", "1",
-      ] + extra, environment: environment)
+        "worker", "--database-url", databaseURL, "--model", "demo=\(Tool.demoModel)", "--output", output, "--input",
+        input,
+        // A test run that is killed leaves its workers behind: they end by themselves.
+        "--threads", "1", "--idle-exit", "180",
+      ] + (quickly ? ["--lease", "4"] : []) + extra, environment: environment)
     workers.append(worker)
     return worker
   }

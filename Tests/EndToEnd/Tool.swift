@@ -58,7 +58,7 @@ final class ToolProcess: Sendable {
       continuation.yield(status)
       continuation.finish()
     }
-    try process.run()
+    try ProcessLaunch.exclusively { try process.run() }
     self.process = process
     end = Task {
       for await status in stream { return status }

@@ -75,7 +75,8 @@ import Testing
       let idle = try site.startWorker("--idle-exit", "0.5")
       #expect(await idle.exitStatus() == 0, "\(idle.errors)")
       #expect(try await site.value("SELECT count(*) FROM tintype.jobs WHERE state = 'succeeded'", as: Int.self) == 3)
-      let open: Int = try await site.value("SELECT count(*) FROM tintype.workers WHERE ended_by IS DISTINCT FROM 'stop'")
+      let open: Int = try await site.value(
+        "SELECT count(*) FROM tintype.workers WHERE ended_by IS DISTINCT FROM 'stop'")
       #expect(open == 0)
     }
   }

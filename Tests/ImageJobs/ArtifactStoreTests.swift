@@ -61,12 +61,15 @@ import Testing
   /// What can fail, how, and the code it must have.
   static let faults: [(call: String, errno: Int32, code: String)] = [
     ("write", ENOSPC, "out_of_disk"), ("write", EDQUOT, "out_of_disk"), ("write", EIO, "output_io_error"),
-    ("fsync file", EIO, "output_io_error"), ("fsync file", ENOSPC, "out_of_disk"), ("rename", EROFS, "output_read_only"),
+    ("fsync file", EIO, "output_io_error"), ("fsync file", ENOSPC, "out_of_disk"),
+    ("rename", EROFS, "output_read_only"),
     ("fsync directory", EIO, "output_io_error"), ("open", EROFS, "output_read_only"), ("open", EACCES, "output_denied"),
     ("open", EMFILE, "out_of_descriptors"), ("mkdir", ENOSPC, "out_of_disk"), ("write nothing", 0, "output_io_error"),
   ]
 
-  @Test(arguments: faults) func aFaultLeavesNothingAndSaysWhatToDo(fault: (call: String, errno: Int32, code: String)) throws {
+  @Test(arguments: faults) func aFaultLeavesNothingAndSaysWhatToDo(fault: (call: String, errno: Int32, code: String))
+    throws
+  {
     _ = try store()
     let failure = SystemCallError(call: fault.call, subject: "x", errno: fault.errno)
     var calls = SystemCalls.kernel

@@ -1,5 +1,6 @@
 import Diffusion
 import Foundation
+import Glibc
 import ImageJobs
 import Images
 import Jobs
@@ -149,5 +150,35 @@ private final class Reports: JobProgressReporter {
     #expect(!output.files.isEmpty)
     try await handler.discard(result)
     #expect(output.files.isEmpty)
+  }
+
+  @Test func aDiskThatFillsUpHalfwayLeavesNoneOfTheJobsPictures() async throws {
+    let count = Mutex(0)
+    var calls = SystemCalls.kernel
+    calls.rename = { from, name, to, newName in
+      let isSecond = count.withLock { count in
+        count += 1
+        return count == 2
+      }
+      if isSecond { throw SystemCallError(call: "rename", subject: newName, errno: ENOSPC) }
+      try SystemCalls.kernel.rename(from, name, to, newName)
+    }
+    let handler = ImageJobHandler(
+      engine: InferenceEngine(models: [("painter", "/models/painter")]) { _, _ in Painter() },
+      store: try ArtifactStore(root: output.path, workerName: "w1", calls: calls),
+      source: InitImageSource(inputRoot: nil, outputRoot: output.path), softwareVersion: "1.0")
+    let error = try await #require(throws: JobError.self) {
+      try await handler(Job(id: 1, attemptID: 1, prompt: "x", seed: 1, imageCount: 3), reports)
+    }
+    #expect(error.code == "out_of_disk")
+    #expect(output.files.isEmpty)
+  }
+
+  @Test func equalInputGivesEqualBytesOnEveryAttempt() async throws {
+    let handler = try handler()
+    let first = try await handler(Job(id: 1, attemptID: 1, prompt: "x", seed: 1), reports)
+    let second = try await handler(Job(id: 1, attemptID: 2, prompt: "x", seed: 1), reports)
+    #expect(first.images[0].sha256 == second.images[0].sha256)
+    #expect(first.images[0].path != second.images[0].path)
   }
 }

@@ -120,9 +120,12 @@ import Testing
       process.executableURL = Self.folder.appending(path: "dump-schema.sh")
       process.arguments = [url]
       process.environment = ProcessInfo.processInfo.environment.merging(["PG_DUMP": "\(programs)/pg_dump"]) { $1 }
-      let output = Pipe()
-      process.standardOutput = output
-      try process.run()
+      let output = try ProcessLaunch.exclusively {
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        return output
+      }
       let dump = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
       process.waitUntilExit()
       #expect(process.terminationStatus == 0)

@@ -68,11 +68,14 @@ extension Process {
     process.arguments = command
     // The caller's folder may be closed to the user that the command runs as.
     process.currentDirectoryURL = URL(filePath: "/")
-    let output = Pipe()
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
+    let output = try ProcessLaunch.exclusively {
+      let output = Pipe()
+      process.standardOutput = output
+      process.standardError = output
+      try process.run()
+      return output
+    }
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {

@@ -95,18 +95,21 @@ public final class PrivateCluster: Sendable {
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = command
     process.currentDirectoryURL = URL(filePath: "/")
-    let input = Pipe()
-    let output = Pipe()
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = output
-    // A program that a test starts must not hold the pipe open after this process has ended.
-    guard fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0 else {
-      throw PrivateClusterError("FD_CLOEXEC could not be set on the watcher's pipe (errno \(errno)).")
+    let (input, output) = try ProcessLaunch.exclusively {
+      let input = Pipe()
+      let output = Pipe()
+      process.standardInput = input
+      process.standardOutput = output
+      process.standardError = output
+      // A program that a test starts must not hold the pipe open after this process has ended.
+      guard fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0 else {
+        throw PrivateClusterError("FD_CLOEXEC could not be set on the watcher's pipe (errno \(errno)).")
+      }
+      try process.run()
+      try? output.fileHandleForWriting.close()
+      try? input.fileHandleForReading.close()
+      return (input, output)
     }
-    try process.run()
-    try? output.fileHandleForWriting.close()
-    try? input.fileHandleForReading.close()
     var said = ""
     while !said.hasSuffix("\n") || !said.contains("ready /") {
       let chunk = output.fileHandleForReading.availableData

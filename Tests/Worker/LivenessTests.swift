@@ -6,7 +6,8 @@ import Worker
   private let liveness = Liveness(
     heartbeatBudget: .seconds(20), phaseBudgets: ["load_model": .seconds(100)], defaultBudget: .seconds(10))
 
-  private func stall(heartbeat: Double, _ attempts: [(phase: String, advanced: Double)] = [], at now: Double) -> String? {
+  private func stall(heartbeat: Double, _ attempts: [(phase: String, advanced: Double)] = [], at now: Double) -> String?
+  {
     liveness.stall(
       heartbeat: start + .seconds(heartbeat),
       attempts: attempts.map { .init(id: 4711, phase: $0.phase, advanced: start + .seconds($0.advanced)) },

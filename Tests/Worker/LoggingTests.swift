@@ -43,7 +43,8 @@ import Worker
 
   @Test func aTerminalLineIsOneLine() {
     let line = TerminalLogHandler.line(
-      "two\nlines", level: .error, metadata: ["job": "1", "error": "says \"no\"\nand more", "event": "hidden"], colour: false)
+      "two\nlines", level: .error, metadata: ["job": "1", "error": "says \"no\"\nand more", "event": "hidden"],
+      colour: false)
     #expect(line == "error   two⏎lines error=\"says \\\"no\\\"⏎and more\" job=1")
   }
 

@@ -23,7 +23,8 @@ final class ScriptedHandler: Sendable {
   private let started: AsyncStream<Job>.Continuation
 
   init(
-    _ script: @escaping Script = { job, _ in .pictures(of: job) }, prepare: @escaping WorkerService.Preparation = { _ in }
+    _ script: @escaping Script = { job, _ in .pictures(of: job) },
+    prepare: @escaping WorkerService.Preparation = { _ in }
   ) {
     self.prepare = prepare
     self.script = script

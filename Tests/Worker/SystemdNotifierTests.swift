@@ -44,7 +44,8 @@ import Worker
 
   @Test func theWatchdogOfThisProcessCounts() throws {
     let notifier = SystemdNotifier(environment: [
-      "NOTIFY_SOCKET": "/tmp/x", "WATCHDOG_USEC": "1000", "WATCHDOG_PID": "\(ProcessInfo.processInfo.processIdentifier)",
+      "NOTIFY_SOCKET": "/tmp/x", "WATCHDOG_USEC": "1000",
+      "WATCHDOG_PID": "\(ProcessInfo.processInfo.processIdentifier)",
     ])
     #expect(try #require(notifier).watchdogInterval == .milliseconds(1))
   }

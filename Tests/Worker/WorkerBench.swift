@@ -35,7 +35,9 @@ struct WorkerBench: Sendable {
     ).map { try $0.decode("id") }
   }
 
-  func state(_ job: Int64) async throws -> String { try await value("SELECT state FROM tintype.jobs WHERE id = \(job)") }
+  func state(_ job: Int64) async throws -> String {
+    try await value("SELECT state FROM tintype.jobs WHERE id = \(job)")
+  }
 
   /// Waits until a query says true. What other processes do to a row can only be seen by looking again.
   func eventually(_ query: String) async throws {
@@ -81,7 +83,9 @@ func withBench(on url: String, _ body: (WorkerBench) async throws -> Void) async
   // The template may be older than an outage takes to be noticed, which would put off every rescue.
   try await connection.query("UPDATE tintype.maintenance SET last_run_at = clock_timestamp()")
   let result: Result<Void, any Error>
-  do { result = .success(try await body(WorkerBench(url: url, connection: connection))) } catch { result = .failure(error) }
+  do { result = .success(try await body(WorkerBench(url: url, connection: connection))) } catch {
+    result = .failure(error)
+  }
   await connection.close()
   try result.get()
 }

@@ -11,8 +11,6 @@ import Worker
     try await withBench { bench in
       let job = try await bench.insert()[0]
       let release = Gate()
-      // Also when the test fails: nobody could end a deaf handler otherwise.
-      defer { release.open() }
       let zombie = ScriptedHandler { job, _ in
         await release.passDeaf()
         return .pictures(of: job)
@@ -27,11 +25,14 @@ import Worker
         $0.maxJobs = 1
       }
       try await running(service) { _ in
+        // Also when the test fails: nobody could end a deaf handler otherwise.
+        defer { release.open() }
         let attempt = try #require(await zombie.starts.next())
         // Its heartbeats wait for this lock, so the lease runs out on both sides.
-        try await lock.execute("BEGIN; SELECT FROM tintype.workers FOR UPDATE")
-        try await log.wait(for: "lease lost")
-        try await lock.execute("COMMIT")
+        try await lock.transaction { connection in
+          try await connection.query("SELECT id FROM tintype.workers FOR UPDATE")
+          try await log.wait(for: "lease lost")
+        }
         try await bench.service(rescuer) {
           $0.maxJobs = 1
           $0.lease = .seconds(5)
@@ -45,10 +46,12 @@ import Worker
       await lock.close()
       #expect(try await bench.state(job) == "succeeded")
       #expect(rescuer.discarded == [])
-      #expect(try await bench.value("SELECT string_agg(outcome, ',' ORDER BY id) FROM tintype.attempts") == "lost,succeeded")
+      #expect(
+        try await bench.value("SELECT string_agg(outcome, ',' ORDER BY id) FROM tintype.attempts") == "lost,succeeded")
       #expect(
         try await bench.value(
-          "SELECT a.number = 1 AND i.attempt_id = a.id FROM tintype.images i JOIN tintype.attempts a ON a.id = i.attempt_id")
+          "SELECT a.number = 1 AND i.attempt_id = a.id FROM tintype.images i JOIN tintype.attempts a ON a.id = i.attempt_id"
+        )
           == true)
     }
   }
@@ -66,7 +69,9 @@ import Worker
         try await bench.insert()
       }
       #expect(handler.endedCount == 1)
-      #expect(try await bench.value("SELECT a.worker_id = max(w.id) FROM tintype.attempts a, tintype.workers w GROUP BY a.worker_id"))
+      #expect(
+        try await bench.value(
+          "SELECT a.worker_id = max(w.id) FROM tintype.attempts a, tintype.workers w GROUP BY a.worker_id"))
     }
   }
 
@@ -89,7 +94,7 @@ import Worker
       }
       let outcome = try await cluster.psql(
         "SELECT state, losses, (SELECT count(*) FROM tintype.attempts) FROM tintype.jobs")
-      #expect(outcome == "succeeded|0|1")
+      #expect(outcome == "succeeded|0|1\n")
     }
   }
 

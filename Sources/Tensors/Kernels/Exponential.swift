@@ -1,8 +1,8 @@
 /// `eˣ`, to about one unit in the last place; 0 and ∞ beyond the range of fp32, NaN for NaN.
 ///
 /// `x = n · ln 2 + r` with `|r| ≤ ln 2 / 2`, then `eˣ = 2ⁿ · eʳ`. The Taylor series of `eʳ` to the seventh power
-/// is off by at most 6e-9 relative, a tenth of fp32's half unit. ln 2 is subtracted in two parts, the first short enough that
-/// its product with n is exact.
+/// is off by at most 6e-9 relative, a tenth of fp32's half unit. ln 2 is subtracted in two parts, the first short
+/// enough that its product with n is exact.
 @inline(__always)
 func exponential(_ x: Lanes) -> Lanes {
   // Beyond these the result is 0 or ∞ anyway; comparisons with NaN are false, so NaN passes through.

@@ -3,8 +3,11 @@ public import Logging
 
 /// Lines for a person, on standard error: time, level, message, then `name=value` pairs.
 public struct TerminalLogHandler: LogHandler {
+  /// The least severe level that is written.
   public var logLevel: Logger.Level = .info
+  /// Added to every line.
   public var metadata: Logger.Metadata = [:]
+  /// Asked at every line.
   public var metadataProvider: Logger.MetadataProvider?
   private let usesColour: Bool
   private let write: @Sendable (String) -> Void
@@ -18,17 +21,21 @@ public struct TerminalLogHandler: LogHandler {
     self.write = write ?? Self.writeToStandardError
   }
 
+  /// One entry of `metadata`.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
+  /// Writes one line.
   public func log(event: Logging.LogEvent) {
     log(event: event, metadata: mergedMetadata(metadata, provider: metadataProvider, event: event))
   }
 
   func log(event: Logging.LogEvent, metadata: Logger.Metadata) {
-    write(Self.timeOfDay() + " " + Self.line("\(event.message)", level: event.level, metadata: metadata, colour: usesColour) + "\n")
+    write(
+      Self.timeOfDay() + " " + Self.line("\(event.message)", level: event.level, metadata: metadata, colour: usesColour)
+        + "\n")
   }
 
   /// Local time of day, `hh:mm:ss`.

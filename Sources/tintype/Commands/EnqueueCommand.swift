@@ -17,7 +17,8 @@ struct EnqueueCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var request: RequestOptions
-  @Option(help: ArgumentHelp("Name of a model that some worker has. [default: the worker's default]", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("Name of a model that some worker has. [default: the worker's default]", valueName: "name"))
   var model: String?
 
   @Option(
@@ -29,7 +30,8 @@ struct EnqueueCommand: AsyncParsableCommand {
       "Start from a picture that the worker has: a path below its --input folder.", valueName: "path"))
   var initPath: String?
   @Option(
-    help: ArgumentHelp("Start from the first picture of this earlier job, and wait for it if need be.", valueName: "id"))
+    help: ArgumentHelp("Start from the first picture of this earlier job, and wait for it if need be.", valueName: "id")
+  )
   var initJob: Int64?
 
   @Option(help: ArgumentHelp("Queue to stand in. [default: default]", valueName: "name")) var queue: String?
@@ -49,9 +51,11 @@ struct EnqueueCommand: AsyncParsableCommand {
   var timeout: Seconds?
   @Option(
     help: ArgumentHelp(
-      "Unique in its queue: sending the same request again gives the same job instead of a second one.", valueName: "key"))
+      "Unique in its queue: sending the same request again gives the same job instead of a second one.",
+      valueName: "key"))
   var idempotencyKey: String?
-  @Option(help: ArgumentHelp("Your own notes: a JSON object, never interpreted.", valueName: "json")) var metadata: String?
+  @Option(help: ArgumentHelp("Your own notes: a JSON object, never interpreted.", valueName: "json")) var metadata:
+    String?
 
   @Flag(
     help: """

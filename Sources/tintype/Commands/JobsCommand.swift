@@ -34,7 +34,9 @@ struct JobsCommand: ParsableCommand {
     }
 
     func validate() throws {
-      guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be from 1 to 10000; got \(limit).") }
+      guard (1...10_000).contains(limit) else {
+        throw ValidationError("--limit must be from 1 to 10000; got \(limit).")
+      }
     }
 
     func run() async throws {
@@ -42,7 +44,8 @@ struct JobsCommand: ParsableCommand {
       let jobs = try await database.withQueue(role: "jobs") { try await $0.list(filter) }
       if json { return try JSONOutput.print(jobs) }
       var table = TextTable([
-        .init(heading: "ID", alignsRight: true), .init(heading: "STATE"), .init(heading: "QUEUE"), .init(heading: "MODEL"),
+        .init(heading: "ID", alignsRight: true), .init(heading: "STATE"), .init(heading: "QUEUE"),
+        .init(heading: "MODEL"),
         .init(heading: "SUBMITTED"), .init(heading: "PROMPT"),
       ])
       for job in jobs {

@@ -61,7 +61,8 @@ struct MigrateCommand: AsyncParsableCommand {
     let missing = all.filter { $0.appliedAt == nil }
     guard missing.isEmpty else {
       throw CommandError(
-        .configuration, "\(missing.count) of \(all.count) migrations are not applied.", remedy: "Run `tintype migrate`.")
+        .configuration, "\(missing.count) of \(all.count) migrations are not applied.", remedy: "Run `tintype migrate`."
+      )
     }
   }
 }

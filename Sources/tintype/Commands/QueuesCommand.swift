@@ -25,7 +25,8 @@ struct QueuesCommand: ParsableCommand {
         [.init(heading: "QUEUE")] + numbers.map { .init(heading: $0, alignsRight: true) } + [.init(heading: "PAUSED")])
       for queue in queues {
         table.append([
-          queue.queue, "\(queue.ready)", "\(queue.scheduled)", "\(queue.blocked)", "\(queue.running)", "\(queue.workers)",
+          queue.queue, "\(queue.ready)", "\(queue.scheduled)", "\(queue.blocked)", "\(queue.running)",
+          "\(queue.workers)",
           queue.oldestReady.map { "\(Int($0))" },
           queue.isPaused ? "by \(queue.pausedBy ?? "?")" + (queue.pauseReason.map { ": \($0)" } ?? "") : nil,
         ])

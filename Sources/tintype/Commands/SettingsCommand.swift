@@ -42,7 +42,8 @@ struct SettingsCommand: ParsableCommand {
     for (section, settings) in Settings.all {
       text += "\n## \(section)\n\n| flag | variable | default | meaning |\n|---|---|---|---|\n"
       for setting in settings {
-        text += "| `--\(setting.flag) \(setting.placeholder)` | `\(setting.environment)` | \(setting.defaultText ?? "–") | "
+        text +=
+          "| `--\(setting.flag) \(setting.placeholder)` | `\(setting.environment)` | \(setting.defaultText ?? "–") | "
         text += "\(setting.summary) |\n"
       }
     }

@@ -1,11 +1,4 @@
 import ArgumentParser
-import Foundation
-import ImageJobs
-import Jobs
-import Logging
-import ServiceLifecycle
-import UnixSignals
-import Worker
 
 struct WorkerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -26,32 +19,9 @@ struct WorkerCommand: AsyncParsableCommand {
   @OptionGroup var logs: LogOptions
 
   func run() async throws {
-    // A log that nobody reads any more must not end the worker.
-    Signals.ignoreBrokenPipe()
     let logger = try logs.bootstrap()
-    let settings = try options.settings()
-    let engine = try settings.makeEngine()
-    let handler = ImageJobHandler(
-      engine: engine, store: try settings.makeStore(logger: logger),
-      source: InitImageSource(inputRoot: settings.input, outputRoot: settings.output), softwareVersion: Version.text)
-    let signals = [SIGTERM, SIGINT]
-    let worker = WorkerService(
-      configuration: settings.configuration, database: try database.configuration(role: "worker"),
-      handler: { try await handler($0, $1) }, models: settings.models.map(\.name), logger: logger,
-      notifier: SystemdNotifier(environment: ProcessInfo.processInfo.environment),
-      prepare: { loading in
-        if !settings.isLazy { try await engine.load { loading.report($0) } }
-      },
-      discard: { try await handler.discard($1) }, impatience: ShutdownSignals.repeated(signals))
-    let group = ServiceGroup(
-      configuration: .init(
-        services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-    do {
-      try await group.run()
-    } catch {
-      logger.error("\(CommandError(translating: error)?.message ?? "\(error)")")
-      throw error
-    }
+    try await WorkerRun(
+      settings: options.settings(), database: database.configuration(role: "worker"), logger: logger
+    ).run()
   }
 }

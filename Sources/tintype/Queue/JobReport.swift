@@ -28,7 +28,8 @@ struct JobReport: Encodable {
   }
 
   static func notFound(_ id: Int64) -> CommandError {
-    CommandError(.notFound, "there is no job \(id) that you may see.", remedy: "`tintype jobs list` shows what there is.")
+    CommandError(
+      .notFound, "there is no job \(id) that you may see.", remedy: "`tintype jobs list` shows what there is.")
   }
 
   func print(json: Bool) throws {
@@ -38,7 +39,8 @@ struct JobReport: Encodable {
       ("negative prompt", job.negativePrompt), ("model", job.model ?? "(the worker's default)"), ("request", request),
       ("starts from", start), ("queue", "\(job.queue), priority \(job.priority)"),
       ("metadata", job.metadata == "{}" ? nil : job.metadata), ("submitted", "\(job.createdAt) by \(job.submittedBy)"),
-      ("not before", job.state == .scheduled ? job.runAt : nil), ("started", job.startedAt), ("finished", job.finishedAt),
+      ("not before", job.state == .scheduled ? job.runAt : nil), ("started", job.startedAt),
+      ("finished", job.finishedAt),
       ("progress", progress), ("error", job.error.map { "\($0) (\(job.errorCode ?? "?"))" }),
     ]
     lines += job.warnings.map { ("warning", $0) }
@@ -90,7 +92,8 @@ struct JobReport: Encodable {
     ])
     for image in images {
       table.append([
-        "\(image.index)", image.path, "\(image.width)×\(image.height)", "\(image.seed)", String(image.sha256.prefix(16)) + "…",
+        "\(image.index)", image.path, "\(image.width)×\(image.height)", "\(image.seed)",
+        String(image.sha256.prefix(16)) + "…",
       ])
     }
     return table.rendered()

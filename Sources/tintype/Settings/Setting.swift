@@ -17,7 +17,9 @@ struct Setting<Value: ExpressibleByArgument & Sendable>: SettingDescription {
   /// How the default reads in help where the value itself says too little.
   let defaultText: String?
 
-  init(_ flag: String, _ placeholder: String, _ summary: String, default value: Value? = nil, defaultText: String? = nil) {
+  init(
+    _ flag: String, _ placeholder: String, _ summary: String, default value: Value? = nil, defaultText: String? = nil
+  ) {
     self.flag = flag
     self.placeholder = placeholder
     self.summary = summary
@@ -26,7 +28,8 @@ struct Setting<Value: ExpressibleByArgument & Sendable>: SettingDescription {
   }
 
   /// The value in force; nil when it is set nowhere and has no default.
-  func resolve(_ given: Value?, in environment: [String: String] = ProcessInfo.processInfo.environment) throws -> Value? {
+  func resolve(_ given: Value?, in environment: [String: String] = ProcessInfo.processInfo.environment) throws -> Value?
+  {
     if let given { return given }
     // An empty variable counts as unset: systemd's EnvironmentFile and compose files leave them behind.
     guard let text = environment[self.environment], !text.isEmpty else { return defaultValue }
@@ -37,7 +40,8 @@ struct Setting<Value: ExpressibleByArgument & Sendable>: SettingDescription {
   }
 
   /// The value in force, or an error that says how to give it.
-  func require(_ given: Value?, in environment: [String: String] = ProcessInfo.processInfo.environment) throws -> Value {
+  func require(_ given: Value?, in environment: [String: String] = ProcessInfo.processInfo.environment) throws -> Value
+  {
     if let value = try resolve(given, in: environment) { return value }
     throw CommandError(
       .usage, "--\(flag) \(placeholder) is missing.", remedy: "Give the flag or set \(self.environment). \(summary)")

@@ -1,0 +1,147 @@
+import ArgumentParser
+import Foundation
+import JobStore
+import Postgres
+
+struct UpCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "up",
+    abstract: "Start a private PostgreSQL and one worker, and say how to connect.",
+    discussion: """
+      Nothing needs to be set up before, and no other PostgreSQL on this machine is touched: the server keeps its data in \
+      --state-dir and listens on a Unix socket there, not on TCP. The command returns when the worker is ready; `tintype \
+      down` stops both. Everything stays on disk, so the next `tintype up` goes on where the last one stopped.
+
+      Examples:
+        tintype up
+        tintype up --model sdxl-turbo=./sdxl-turbo --state-dir ./state
+      """)
+
+  @Option(name: Settings.stateDirectory.name, help: Settings.stateDirectory.help) var stateDirectory: String?
+  @Option(
+    name: Settings.models.name,
+    help: ArgumentHelp(
+      "\(Settings.models.summary) [\(Settings.models.environment); default: the bundled demo model]",
+      valueName: "[NAME=]DIR"))
+  var model: [ModelList] = []
+  @Option(
+    name: Settings.output.name,
+    help: ArgumentHelp(
+      "\(Settings.output.summary) [\(Settings.output.environment); default: pictures in --state-dir]",
+      valueName: "DIR"))
+  var output: String?
+  @Option(name: Settings.input.name, help: Settings.input.help) var input: String?
+  @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
+  @Flag(help: "Stay, run the worker in this process, and stop PostgreSQL at Ctrl-C.") var foreground = false
+  @OptionGroup var logs: LogOptions
+
+  func run() async throws {
+    let state = try StateDirectory(stateDirectory)
+    try state.create()
+    let server = try EmbeddedPostgres(folder: state.postgres)
+    if !server.isInitialised { StandardError.note("creating a database in \(state.postgres)") }
+    try await server.start()
+    try await migrate(server)
+    if let worker = state.runningWorker() {
+      StandardError.note("a worker is running already, process \(worker)")
+      return printHowToConnect(server, state)
+    }
+    let options = try workerOptions(state)
+    guard foreground else {
+      try await startWorker(options, server, state)
+      return printHowToConnect(server, state)
+    }
+    printHowToConnect(server, state)
+    let logger = try logs.bootstrap()
+    do {
+      try await WorkerRun(settings: options.settings(), database: workerDatabase(server), logger: logger).run()
+    } catch {
+      _ = try? server.stop()
+      throw error
+    }
+    _ = try server.stop()
+  }
+
+  private func workerDatabase(_ server: EmbeddedPostgres) -> PostgresConfiguration {
+    PostgresConfiguration(url: server.databaseURL, applicationName: "tintype worker")
+  }
+
+  private func migrate(_ server: EmbeddedPostgres) async throws {
+    let connection = try await PostgresConnection.connect(
+      PostgresConfiguration(url: server.databaseURL, applicationName: "tintype migrate"))
+    do {
+      for name in try await Migrator(connection: connection).migrate() { StandardError.note("applied \(name)") }
+    } catch {
+      await connection.close()
+      throw error
+    }
+    await connection.close()
+  }
+
+  /// This command's options with its own defaults put in.
+  private func workerOptions(_ state: StateDirectory) throws -> WorkerOptions {
+    var options = try WorkerOptions.parse([])
+    options.input = input
+    options.threads = threads
+    options.output = try Settings.output.resolve(output) ?? state.pictures
+    if let given = try Settings.models.resolve(ModelList.joining(model)) {
+      options.model = [given]
+    } else if let folder = DemoModel.find() {
+      options.model = [ModelList([.init(name: "demo", folder: folder)])]
+    } else {
+      throw CommandError(
+        .notFound, "the bundled demo model is neither in share/tintype beside this program's bin nor in a checkout.",
+        remedy: "Give a model: --model NAME=DIR.")
+    }
+    return options
+  }
+
+  private func printHowToConnect(_ server: EmbeddedPostgres, _ state: StateDirectory) {
+    print(
+      """
+      Tintype is up. Connect with
+        psql '\(server.databaseURL)'
+      and ask for a picture:
+        INSERT INTO tintype.jobs (prompt) VALUES ('a red house by a lake at sunset');
+      Pictures are written to \(output ?? state.pictures).
+
+      For the other commands:
+        export TINTYPE_DATABASE_URL='\(server.databaseURL)'
+        tintype jobs list
+      """)
+    if !foreground {
+      print("The worker's log is \(state.workerLog). Stop everything with `tintype down\(stateOption)`.")
+    }
+  }
+
+  private var stateOption: String { stateDirectory.map { " --state-dir \($0)" } ?? "" }
+
+  private func startWorker(_ options: WorkerOptions, _ server: EmbeddedPostgres, _ state: StateDirectory) async throws {
+    // What is wrong with the options is said here, not in a log.
+    _ = try options.settings()
+    let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+    let worker = try ChildProcess(
+      [program] + options.arguments(databaseURL: server.databaseURL) + logs.arguments, output: state.workerLog,
+      isDetached: true)
+    try state.record(worker: worker.processIdentifier)
+    let session = PostgresSession(
+      PostgresConfiguration(url: server.databaseURL, applicationName: "tintype up"), patience: .zero)
+    let store = JobStore(session: session)
+    let bar = ProgressBar()
+    defer { bar.finish() }
+    while true {
+      if let status = worker.poll() {
+        await session.close()
+        state.forgetWorker()
+        throw CommandError(
+          ExitStatus(rawValue: status) ?? .internalError, "the worker ended:\n  \(state.logTail())",
+          remedy: "Its whole log is \(state.workerLog).")
+      }
+      let known = try await store.workerStatus()
+      if known.contains(where: { $0.processID == worker.processIdentifier && $0.state == "running" }) { break }
+      bar.update("waiting for the worker", fraction: 0)
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    await session.close()
+  }
+}
