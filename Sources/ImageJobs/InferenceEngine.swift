@@ -33,6 +33,7 @@ public actor InferenceEngine {
   /// Least recently used first.
   private var loaded: [(name: String, generator: any ImageGenerator)] = []
 
+  /// The engine's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
   /// An engine that has loaded nothing yet.

@@ -7,20 +7,25 @@ internal import Foundation
 /// Equal input gives equal bytes, so nothing here depends on when, where or on which try it was drawn: no times, no
 /// worker, no attempt. The job's id is part of the input; the command line has none and leaves it out.
 public struct PNGMetadata: Sendable, Equatable {
-  /// The request's fields, as it was run.
+  /// What was asked for.
   public var prompt: String
+  /// What was to be avoided, if anything.
   public var negativePrompt: String?
+  /// Denoising steps, before the strength shortens them.
   public var steps: Int
+  /// Classifier-free guidance.
   public var guidanceScale: Double
   /// The seed that alone reproduces this picture.
   public var seed: Int64
-  public var width: Int
-  public var height: Int
-  /// For image-to-image: the strength, and the SHA-256 of the encoded initial picture.
+  /// Size in pixels.
+  public var width: Int, height: Int
+  /// Of image-to-image; nil otherwise.
   public var strength: Double?
+  /// Of the encoded initial picture, of image-to-image.
   public var initialImageSHA256: [UInt8]?
   /// Name of the model.
   public var model: String
+  /// What identifies the model and its sampler.
   public var facts: ModelFacts
   /// `jobs.id`; nil when there is no database.
   public var job: Int64?

@@ -19,8 +19,9 @@ public struct Liveness: Sendable, Equatable {
 
   /// Longest silence of the heartbeat's loop.
   public var heartbeatBudget: Duration
-  /// Longest silence of a handler by phase; `defaultBudget` for the others.
+  /// Longest silence of a handler, by phase.
   public var phaseBudgets: [String: Duration]
+  /// Longest silence in every other phase.
   public var defaultBudget: Duration
 
   /// Budgets between two reports, not for a whole phase: the network reports after every block. The longest block, a

@@ -3,8 +3,11 @@ public import Logging
 
 /// Lines for a person, on standard error: time, level, message, then `name=value` pairs.
 public struct TerminalLogHandler: LogHandler {
+  /// Less severe lines are not written.
   public var logLevel: Logger.Level = .info
+  /// Goes with every line.
   public var metadata: Logger.Metadata = [:]
+  /// Asked for more at every line.
   public var metadataProvider: Logger.MetadataProvider?
   private let usesColour: Bool
   private let write: @Sendable (String) -> Void
@@ -18,11 +21,13 @@ public struct TerminalLogHandler: LogHandler {
     self.write = write ?? Self.writeToStandardError
   }
 
+  /// One value of `metadata`.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
+  /// Writes one line.
   public func log(event: Logging.LogEvent) {
     log(event: event, metadata: mergedMetadata(metadata, provider: metadataProvider, event: event))
   }
