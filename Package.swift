@@ -85,7 +85,9 @@ let package = Package(
       ], swiftSettings: strict),
 
     // Tests. TestSupport is never linked into a product.
-    .target(name: "TestSupport", dependencies: ["Tensors", "Safetensors", "Postgres"], path: "Tests/Support", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Tensors", "Safetensors", "Postgres"], path: "Tests/Support",
+      swiftSettings: strict),
     test("Tensors", ["Tensors", "TestSupport"]),
     test("Safetensors", ["Safetensors", "Tensors", "TestSupport"]),
     test("Diffusion", ["Diffusion", "Tensors", "Safetensors", "TestSupport"]),

@@ -33,7 +33,7 @@ public actor InferenceEngine {
   /// Least recently used first.
   private var loaded: [(name: String, generator: any ImageGenerator)] = []
 
-  /// The engine's thread.
+  /// The engine's own thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
   /// An engine that has loaded nothing yet.

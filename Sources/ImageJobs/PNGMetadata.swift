@@ -7,25 +7,27 @@ internal import Foundation
 /// Equal input gives equal bytes, so nothing here depends on when, where or on which try it was drawn: no times, no
 /// worker, no attempt. The job's id is part of the input; the command line has none and leaves it out.
 public struct PNGMetadata: Sendable, Equatable {
-  /// What was asked for.
+  /// The text that was drawn.
   public var prompt: String
-  /// What was to be avoided, if anything.
+  /// Nil, or what was steered away from.
   public var negativePrompt: String?
-  /// Denoising steps, before the strength shortens them.
+  /// Denoising steps asked for.
   public var steps: Int
-  /// Classifier-free guidance.
+  /// At 1 and below there is no guidance.
   public var guidanceScale: Double
   /// The seed that alone reproduces this picture.
   public var seed: Int64
-  /// Size in pixels.
-  public var width: Int, height: Int
-  /// Of image-to-image; nil otherwise.
+  /// Pixels.
+  public var width: Int
+  /// Pixels.
+  public var height: Int
+  /// For image-to-image: the strength, and the SHA-256 of the encoded initial picture.
   public var strength: Double?
-  /// Of the encoded initial picture, of image-to-image.
+  /// Of the encoded initial picture; nil without one.
   public var initialImageSHA256: [UInt8]?
   /// Name of the model.
   public var model: String
-  /// What identifies the model and its sampler.
+  /// What identifies its weights, and its sampler.
   public var facts: ModelFacts
   /// `jobs.id`; nil when there is no database.
   public var job: Int64?

@@ -21,7 +21,7 @@ public struct Liveness: Sendable, Equatable {
   public var heartbeatBudget: Duration
   /// Longest silence of a handler, by phase.
   public var phaseBudgets: [String: Duration]
-  /// Longest silence in every other phase.
+  /// Longest silence of a handler in a phase that has no budget of its own.
   public var defaultBudget: Duration
 
   /// Budgets between two reports, not for a whole phase: the network reports after every block. The longest block, a

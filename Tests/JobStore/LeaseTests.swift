@@ -13,7 +13,7 @@ import Testing
       try await queue.expire(worker)
       let progress = AttemptProgress(attemptID: job.attemptID, phase: "denoise", step: 3, fraction: 0.75)
       #expect(try await queue.store.heartbeat(worker: worker, running: [progress]) == HeartbeatReply())
-      #expect(try await queue.value("SELECT lease_until > now() + interval '19 s' FROM tintype.workers"))
+      #expect(try await queue.value("SELECT lease_until > now() + interval '10 s' FROM tintype.workers"))
       let record = try #require(try await queue.store.show(job: id)).job
       #expect(record.phase == "denoise" && record.step == 3 && record.progress == 0.75)
       let nonsense = AttemptProgress(attemptID: job.attemptID, phase: "denoise", step: 3, fraction: 7)

@@ -11,40 +11,23 @@ extension PrivateCluster {
 
   /// Stops the server; its files stay.
   public func stop(_ mode: StopMode = .fast) async throws {
-    try await control(["-m", mode.rawValue, "-w", "stop"])
+    try await control("-m \(mode.rawValue) stop")
   }
 
   /// Starts the stopped server.
   public func startAgain() async throws {
-    try await control(["-l", "\(folder)/server.log", "-w", "start"])
+    try await control("start")
   }
 
   /// Stops and starts the server.
   public func restart(_ mode: StopMode = .fast) async throws {
-    try await control(["-l", "\(folder)/server.log", "-m", mode.rawValue, "-w", "restart"])
+    try await control("-m \(mode.rawValue) restart")
   }
 
   /// What the server has logged so far.
   public func log() async throws -> String {
     try await Process.output(of: ["cat", "\(folder)/server.log"])
   }
-
-  private func control(_ arguments: [String]) async throws {
-    _ = try await Process.output(
-      of: binaries.unprivileged(
-        ["bash", "-c", Self.closingDescriptors, "pg_ctl", "\(binaries.folder)/pg_ctl", "-D", "\(folder)/data", "-s"]
-          + arguments))
-  }
-
-  /// Runs its arguments with nothing inherited but the standard streams. `Process` learns of the end through a descriptor
-  /// that its child inherits, and a server started by pg_ctl would hold that one for as long as it runs.
-  private static let closingDescriptors = """
-    for fd in /proc/self/fd/*; do
-      fd=${fd##*/}
-      if ((fd > 2)); then eval "exec $fd>&-"; fi
-    done
-    exec "$@"
-    """
 
   /// Runs SQL through psql, a statement at a time, and returns what it printed: fields apart by `|`, no header.
   ///

@@ -4,24 +4,29 @@ import Synchronization
 /// A PostgreSQL server that belongs to this test process alone: fresh, in a folder under `/tmp`, reachable over its
 /// Unix socket only, and gone when the process is, however it ended.
 ///
-/// A shell watches over it that reads a pipe whose other end only this process holds. When the process exits or is
-/// killed, the pipe closes and the shell stops the server and removes the folder; `atexit` would not run on SIGKILL.
+/// A shell watches over it that reads its orders from a pipe whose other end only this process holds. When the process
+/// exits or is killed, the pipe closes and the shell stops the server and removes the folder; `atexit` would not run on
+/// SIGKILL.
 public final class PrivateCluster: Sendable {
   /// The folder with `data`, `server.log` and the socket. Short: a socket's path must fit in 107 bytes.
   public let folder: String
   let binaries: PostgresBinaries
   private let watcher: Mutex<Watcher?>
 
-  /// The pipe that keeps the watching shell, and with it the server, alive.
+  /// One order at a time.
+  private let orders = DispatchQueue(label: "tintype.tests.cluster")
+
   private struct Watcher {
     let process: Process
-    let alive: FileHandle
+    /// Takes orders, and keeps the watching shell, and with it the server, alive while it is open.
+    let input: FileHandle
+    let output: FileHandle
   }
 
-  private init(folder: String, binaries: PostgresBinaries, process: Process, alive: FileHandle) {
+  private init(folder: String, binaries: PostgresBinaries, watcher: sending Watcher) {
     self.folder = folder
     self.binaries = binaries
-    self.watcher = Mutex(Watcher(process: process, alive: alive))
+    self.watcher = Mutex(watcher)
   }
 
   private static let sharedCluster = Task { try await start() }
@@ -73,8 +78,14 @@ public final class PrivateCluster: Sendable {
       cat "$folder/start.log" "$folder/server.log" 2>/dev/null; cleanup; exit 1
     fi
     echo "ready $folder"
-    exec >/dev/null 2>&1
-    cat >/dev/null || true
+    while read -r command; do
+      if "$programs/pg_ctl" -D "$folder/data" -l "$folder/server.log" -s -w $command \\
+          </dev/null >"$folder/control.log" 2>&1; then
+        echo done
+      else
+        echo failed
+      fi
+    done
     cleanup
     """
 
@@ -84,21 +95,20 @@ public final class PrivateCluster: Sendable {
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = command
     process.currentDirectoryURL = URL(filePath: "/")
-    let (alive, output) = try ProcessLaunch.exclusively {
+    let (input, output) = try ProcessLaunch.exclusively {
       let input = Pipe()
       let output = Pipe()
       process.standardInput = input
       process.standardOutput = output
       process.standardError = output
       // A program that a test starts must not hold the pipe open after this process has ended.
-      let alive = input.fileHandleForWriting
-      guard fcntl(alive.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0 else {
+      guard fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0 else {
         throw PrivateClusterError("FD_CLOEXEC could not be set on the watcher's pipe (errno \(errno)).")
       }
       try process.run()
       try? output.fileHandleForWriting.close()
       try? input.fileHandleForReading.close()
-      return (alive, output)
+      return (input, output)
     }
     var said = ""
     while !said.hasSuffix("\n") || !said.contains("ready /") {
@@ -110,7 +120,8 @@ public final class PrivateCluster: Sendable {
     }
     let ready = said.split(separator: "\n").last { $0.hasPrefix("ready /") } ?? ""
     return PrivateCluster(
-      folder: String(ready.dropFirst("ready ".count)), binaries: binaries, process: process, alive: alive)
+      folder: String(ready.dropFirst("ready ".count)), binaries: binaries,
+      watcher: Watcher(process: process, input: input.fileHandleForWriting, output: output.fileHandleForReading))
   }
 
   /// A URL of one of the server's databases, as its superuser.
@@ -118,13 +129,36 @@ public final class PrivateCluster: Sendable {
     "postgresql:///\(database)?host=\(folder)&user=\(user)"
   }
 
+  /// Has the watching shell run pg_ctl. Foundation's `Process` must not start the server itself: the server would
+  /// inherit what `Process` recognises the end by, and pg_ctl would seem to run as long as the server.
+  ///
+  /// - Throws: `PrivateClusterError` with what pg_ctl said.
+  func control(_ command: String) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      orders.async {
+        continuation.resume(with: Result { try self.watcher.withLock { try self.order(command, of: $0) } })
+      }
+    }
+  }
+
+  private func order(_ command: String, of watcher: Watcher?) throws {
+    guard let watcher else { throw PrivateClusterError("The cluster in \(folder) has been removed.") }
+    try watcher.input.write(contentsOf: Data("\(command)\n".utf8))
+    let answer = String(decoding: watcher.output.availableData, as: UTF8.self)
+    guard answer == "done\n" else {
+      let said = (try? String(contentsOfFile: "\(folder)/control.log", encoding: .utf8)) ?? ""
+      throw PrivateClusterError("`pg_ctl \(command)` failed for \(folder):\n\(said)")
+    }
+  }
+
   /// Stops the server and removes its folder. For clusters from `start()`.
   public func remove() async {
-    guard let watcher = watcher.withLock({ $0.take() }) else { return }
-    try? watcher.alive.close()
     await withCheckedContinuation { continuation in
-      DispatchQueue(label: "tintype.tests.cluster").async {
-        watcher.process.waitUntilExit()
+      orders.async {
+        if let watcher = self.watcher.withLock({ $0.take() }) {
+          try? watcher.input.close()
+          watcher.process.waitUntilExit()
+        }
         continuation.resume()
       }
     }

@@ -3,11 +3,11 @@ public import Logging
 
 /// Writes to journald by its native protocol, so that every field can be asked for: `journalctl TINTYPE_JOB=812`.
 public struct JournaldLogHandler: LogHandler {
-  /// Less severe lines are not written.
+  /// The least severe level that is written.
   public var logLevel: Logger.Level = .info
-  /// Goes with every line.
+  /// Added to every line.
   public var metadata: Logger.Metadata = [:]
-  /// Asked for more at every line.
+  /// Asked at every line.
   public var metadataProvider: Logger.MetadataProvider?
   private let label: String
   private let socketPath: String
@@ -30,13 +30,13 @@ public struct JournaldLogHandler: LogHandler {
     return stream == "\(status.st_dev):\(status.st_ino)"
   }
 
-  /// One value of `metadata`.
+  /// One entry of `metadata`.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
-  /// Sends one entry.
+  /// Writes one line.
   public func log(event: Logging.LogEvent) {
     let all = mergedMetadata(metadata, provider: metadataProvider, event: event)
     let entry = Self.entry(

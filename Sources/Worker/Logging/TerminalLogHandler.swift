@@ -3,11 +3,11 @@ public import Logging
 
 /// Lines for a person, on standard error: time, level, message, then `name=value` pairs.
 public struct TerminalLogHandler: LogHandler {
-  /// Less severe lines are not written.
+  /// The least severe level that is written.
   public var logLevel: Logger.Level = .info
-  /// Goes with every line.
+  /// Added to every line.
   public var metadata: Logger.Metadata = [:]
-  /// Asked for more at every line.
+  /// Asked at every line.
   public var metadataProvider: Logger.MetadataProvider?
   private let usesColour: Bool
   private let write: @Sendable (String) -> Void
@@ -21,7 +21,7 @@ public struct TerminalLogHandler: LogHandler {
     self.write = write ?? Self.writeToStandardError
   }
 
-  /// One value of `metadata`.
+  /// One entry of `metadata`.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
