@@ -19,7 +19,7 @@ public struct Liveness: Sendable, Equatable {
 
   /// Longest silence of the heartbeat's loop.
   public var heartbeatBudget: Duration
-  /// Longest silence of a handler by phase; `defaultBudget` for the others.
+  /// Longest silence of a handler, by phase.
   public var phaseBudgets: [String: Duration]
   /// Longest silence of a handler in a phase that has no budget of its own.
   public var defaultBudget: Duration

@@ -7,9 +7,14 @@ public enum ShutdownSignals {
   ///
   /// - Parameter signals: numbers, such as `SIGTERM` and `SIGINT`. The caller has made sure that they do not end the
   ///   process (`ServiceGroup` does for those it handles).
-  public static func repeated(_ signals: [Int32]) -> AsyncStream<Void> {
+  public static func repeated(_ signals: [Int32]) -> AsyncStream<Void> { repeated(signals, whenListening: {}) }
+
+  /// - Parameter whenListening: called once for every signal from which on none of its kind is missed.
+  package static func repeated(
+    _ signals: [Int32], whenListening: @escaping @Sendable () -> Void
+  ) -> AsyncStream<Void> {
     AsyncStream { continuation in
-      let counter = SignalCounter(signals) { continuation.yield() }
+      let counter = SignalCounter(signals, whenListening: whenListening) { continuation.yield() }
       continuation.onTermination = { _ in counter.stop() }
     }
   }
@@ -21,7 +26,7 @@ private final class SignalCounter: @unchecked Sendable {
   private var sources: [any DispatchSourceSignal] = []
   private var count = 0
 
-  init(_ signals: [Int32], onRepeat: @escaping @Sendable () -> Void) {
+  init(_ signals: [Int32], whenListening: @escaping @Sendable () -> Void, onRepeat: @escaping @Sendable () -> Void) {
     sources = signals.map { DispatchSource.makeSignalSource(signal: $0, queue: queue) }
     for (index, source) in sources.enumerated() {
       // The handlers keep this object alive until `stop` lets go of the sources.
@@ -30,6 +35,7 @@ private final class SignalCounter: @unchecked Sendable {
         count += Int(sources[index].data)
         if count > 1 { onRepeat() }
       }
+      source.setRegistrationHandler(handler: whenListening)
       source.activate()
     }
   }
