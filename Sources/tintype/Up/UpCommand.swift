@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import Foundation
 import JobStore
 import Postgres
@@ -117,8 +118,8 @@ struct UpCommand: AsyncParsableCommand {
   private var stateOption: String { stateDirectory.map { " --state-dir \($0)" } ?? "" }
 
   private func startWorker(_ options: WorkerOptions, _ server: EmbeddedPostgres, _ state: StateDirectory) async throws {
-    // What is wrong with the options is said here, not in a log.
-    _ = try options.settings()
+    // What is wrong with the options or the models is said here, not in a log: a worker registers before it loads.
+    for model in try options.settings().models { _ = try CheckpointFolder(path: model.folder).summary() }
     let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
     let worker = try ChildProcess(
       [program] + options.arguments(databaseURL: server.databaseURL) + logs.arguments, output: state.workerLog,
