@@ -34,26 +34,36 @@ struct EmbeddedPostgres {
 
   var isInitialised: Bool { FileManager.default.fileExists(atPath: "\(folder)/data/PG_VERSION") }
 
-  /// Starts the server if it is not running, making it at the first time.
+  /// Starts the server if it is not running, making it at the first time. Whoever starts it at the same time waits.
   func start() async throws {
     try prepareFolder()
-    if !isInitialised {
-      try run(
-        [
-          programs.program("initdb"), "-D", "\(folder)/data", "-U", "tintype", "-A", "trust", "-E", "UTF8",
-          "--locale=C.UTF-8",
-        ], to: "create the database")
-    }
+    let lock = try FolderLock(path: "\(folder)/start.lock")
+    defer { lock.release() }
+    if !isInitialised { try initialise() }
     if !(try isRunning()) {
-      // pg_ctl hands these words to a shell.
+      // pg_ctl hands these words to a shell. It waits for long: after a power cut the server first repairs its data.
       let socket = folder.replacingOccurrences(of: "'", with: #"'\''"#)
       try run(
         [
-          programs.program("pg_ctl"), "-D", "\(folder)/data", "-l", "\(folder)/server.log", "-w", "-s", "start", "-o",
-          "-c listen_addresses='' -c unix_socket_directories='\(socket)' -c cluster_name=tintype",
+          programs.program("pg_ctl"), "-D", "\(folder)/data", "-l", "\(folder)/server.log", "-w", "-t", "600", "-s",
+          "start", "-o",
+          "-c listen_addresses='' -c unix_socket_directories='\(socket)' -c unix_socket_permissions=0700 "
+            + "-c cluster_name=tintype",
         ], to: "start PostgreSQL (its log is \(folder)/server.log)")
     }
     try await createDatabase()
+  }
+
+  /// Makes the data beside their place and moves them there when they are whole: an initdb that was killed leaves data
+  /// that look like a database and never start.
+  private func initialise() throws {
+    let unfinished = "\(folder)/data.unfinished"
+    if FileManager.default.fileExists(atPath: unfinished) { try FileManager.default.removeItem(atPath: unfinished) }
+    try run(
+      [
+        programs.program("initdb"), "-D", unfinished, "-U", "tintype", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+      ], to: "create the database")
+    try FileManager.default.moveItem(atPath: unfinished, toPath: "\(folder)/data")
   }
 
   /// Stops the server; sessions are ended. False when it was not running.
@@ -91,6 +101,13 @@ struct EmbeddedPostgres {
   private func prepareFolder() throws {
     try FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    // Who can reach the socket is let in, so a folder that was there before is closed as well.
+    do {
+      try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: folder)
+    } catch {
+      throw CommandError(
+        .unavailable, "--state-dir: \(folder) belongs to another user.", remedy: "Give a folder of your own.")
+    }
     guard let user else { return }
     let owner = try? FileManager.default.attributesOfItem(atPath: folder)[.ownerAccountName] as? String
     guard owner != user else { return }
