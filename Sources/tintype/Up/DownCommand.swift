@@ -20,6 +20,8 @@ struct DownCommand: AsyncParsableCommand {
 
   func run() async throws {
     let state = try StateDirectory(stateDirectory)
+    let lock = Folder.exists(state.path) ? try state.lock() : nil
+    defer { lock?.release() }
     if let worker = state.runningWorker() {
       kill(worker, SIGTERM)
       let deadline = ContinuousClock.now + Self.patience

@@ -34,11 +34,9 @@ struct EmbeddedPostgres {
 
   var isInitialised: Bool { FileManager.default.fileExists(atPath: "\(folder)/data/PG_VERSION") }
 
-  /// Starts the server if it is not running, making it at the first time. Whoever starts it at the same time waits.
+  /// Starts the server if it is not running, making it at the first time. The caller holds the state folder's lock.
   func start() async throws {
     try prepareFolder()
-    let lock = try FolderLock(path: "\(folder)/start.lock")
-    defer { lock.release() }
     if !isInitialised { try initialise() }
     if !(try isRunning()) {
       // pg_ctl hands these words to a shell. It waits for long: after a power cut the server first repairs its data.

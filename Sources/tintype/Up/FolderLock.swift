@@ -1,8 +1,8 @@
 import Glibc
 
 /// Held by one process at a time; the kernel lets go of it when the process ends, however it ends.
-struct FolderLock {
-  private let descriptor: Int32
+final class FolderLock {
+  private var descriptor: Int32
 
   /// Waits until the lock is free.
   ///
@@ -14,5 +14,11 @@ struct FolderLock {
     }
   }
 
-  func release() { close(descriptor) }
+  deinit { release() }
+
+  /// The second time does nothing.
+  func release() {
+    if descriptor >= 0 { close(descriptor) }
+    descriptor = -1
+  }
 }

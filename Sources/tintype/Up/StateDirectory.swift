@@ -33,6 +33,9 @@ struct StateDirectory {
     }
   }
 
+  /// Waits while another `up` or `down` is at work here: two at once would start two workers and remember one.
+  func lock() throws -> FolderLock { try FolderLock(path: "\(path)/lock") }
+
   /// Remembers the worker that was started.
   func record(worker: Int32) throws { try OutputFile.write(Array("\(worker)\n".utf8), to: workerPID) }
 

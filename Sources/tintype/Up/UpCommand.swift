@@ -39,6 +39,8 @@ struct UpCommand: AsyncParsableCommand {
   func run() async throws {
     let state = try StateDirectory(stateDirectory)
     try state.create()
+    let lock = try state.lock()
+    defer { lock.release() }
     let server = try EmbeddedPostgres(folder: state.postgres)
     if !server.isInitialised { StandardError.note("creating a database in \(state.postgres)") }
     try await server.start()
@@ -53,6 +55,7 @@ struct UpCommand: AsyncParsableCommand {
       return printHowToConnect(server, state)
     }
     printHowToConnect(server, state)
+    lock.release()
     let logger = try logs.bootstrap()
     do {
       try await WorkerRun(settings: options.settings(), database: workerDatabase(server), logger: logger).run()
