@@ -40,7 +40,7 @@ public struct JobRecord: Sendable, Equatable, Encodable {
   /// `jobs.idempotency_key`.
   public var idempotencyKey: String?
   /// `jobs.metadata`.
-  public var metadata: String
+  public var metadata: JSONText
   /// `jobs.attempt_id`.
   public var attemptID: Int64?
   public var failures: Int, losses: Int
@@ -84,8 +84,8 @@ public struct AttemptRecord: Sendable, Equatable, Encodable {
   public var errorCode: String?
   /// `attempts.error`.
   public var error: String?
-  /// JSON text: seconds by phase.
-  public var timings: String?
+  /// `attempts.timings`: an object of seconds by phase.
+  public var timings: JSONText?
   /// `attempts.started_at`.
   public var startedAt: String
   /// `attempts.finished_at`.

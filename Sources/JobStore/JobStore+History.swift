@@ -65,7 +65,7 @@ extension JobRecord {
       initImageBytes: row.decode("init_image_bytes"), initJob: row.decode("init_job"), seed: row.decode("seed"),
       imageCount: row.decode("image_count"), priority: row.decode("priority"),
       maxAttempts: row.decode("max_attempts"), timeout: row.decode("timeout"),
-      idempotencyKey: row.decode("idempotency_key"), metadata: row.decode("metadata"),
+      idempotencyKey: row.decode("idempotency_key"), metadata: JSONText(row.decode("metadata")),
       attemptID: row.decode("attempt_id"), failures: row.decode("failures"), losses: row.decode("losses"),
       errorCode: row.decode("error_code"), error: row.decode("error"), warnings: row.decode("warnings"),
       submittedBy: row.decode("submitted_by"), createdAt: row.decode("created_at"), runAt: row.decode("run_at"),
@@ -80,7 +80,8 @@ extension AttemptRecord {
       id: row.decode("id"), workerID: row.decode("worker_id"), number: row.decode("number"),
       phase: row.decode("phase"), step: row.decode("step"), progress: row.decode("progress"),
       cancelRequested: row.decode("cancel_requested"), outcome: row.decode("outcome"),
-      errorCode: row.decode("error_code"), error: row.decode("error"), timings: row.decode("timings"),
+      errorCode: row.decode("error_code"), error: row.decode("error"),
+      timings: row.decode("timings", String?.self).map { JSONText($0) },
       startedAt: row.decode("started_at"), finishedAt: row.decode("finished_at"))
   }
 }

@@ -86,6 +86,24 @@ import Testing
     }
   }
 
+  @Test func jsonHoldsNotesAndTimingsAsObjects() async throws {
+    try await Site.with { site in
+      let job = try await site.enqueue("prompt, metadata", #"'a lake', '{"orderId": 12, "tags": ["x"]}'"#)
+      try site.startWorker()
+      try await site.wait(for: job, toBe: "succeeded")
+      let shown = try await site.tool("jobs", "show", "\(job)", "--json")
+      let report = try #require(try JSONSerialization.jsonObject(with: Data(shown.output.utf8)) as? [String: Any])
+      let row = try #require(report["job"] as? [String: Any])
+      let notes = try #require(row["metadata"] as? [String: Any], "\(shown.output)")
+      #expect(notes["orderId"] as? Int == 12 && notes["tags"] as? [String] == ["x"])
+      let attempt = try #require((report["attempts"] as? [[String: Any]])?.first)
+      #expect((attempt["timings"] as? [String: Double])?["unet"] != nil, "\(shown.output)")
+      let listed = try await site.tool("jobs", "list", "--json")
+      let rows = try #require(try JSONSerialization.jsonObject(with: Data(listed.output.utf8)) as? [[String: Any]])
+      #expect((rows.first?["metadata"] as? [String: Any])?["orderId"] as? Int == 12)
+    }
+  }
+
   @Test func aPausedQueueIsNotServed() async throws {
     try await Site.with { site in
       #expect(try await site.tool("queues", "pause", "default", "--reason", "a test").status == 0)
