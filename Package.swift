@@ -44,7 +44,7 @@ let package = Package(
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     // libpng and libjpeg report errors by longjmp, which must never cross a Swift frame: a C shim each.
-    .target(name: "CLibPNG", linkerSettings: [.linkedLibrary("png16")]),
+    .target(name: "CLibPNG", linkerSettings: [.linkedLibrary("png16"), .linkedLibrary("z")]),
     .target(name: "CLibJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
 
     // The numeric core.

@@ -3,6 +3,7 @@
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 // What changes after setjmp and is needed after longjmp lives in the caller of the function that calls setjmp: in that
 // function's own locals it would be unspecified.
@@ -16,6 +17,9 @@ struct sink {
   uint8_t *bytes;
   size_t count, capacity;
 };
+
+// The message until libpng has a better one: it says nothing when it cannot even begin.
+static const char out_of_memory[] = "out of memory";
 
 static void copy_message(char *destination, const char *text) {
   strncpy(destination, text, CLIBPNG_MESSAGE_SIZE - 1);
@@ -59,14 +63,10 @@ static void flush(png_structp png) { (void)png; }
 int clibpng_decode(
     const uint8_t *bytes, size_t count, uint8_t *pixels, size_t row_size, uint32_t height, char *message) {
   struct source source = {bytes, count, 0};
+  copy_message(message, out_of_memory);
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
-  if (png == NULL) {
-    copy_message(message, "out of memory");
-    return -1;
-  }
   png_infop info = png_create_info_struct(png);
   if (info == NULL || setjmp(png_jmpbuf(png))) {
-    if (info == NULL) copy_message(message, "out of memory");
     png_destroy_read_struct(&png, &info, NULL);
     return -1;
   }
@@ -89,14 +89,10 @@ int clibpng_decode(
 
 // Returns 0 or -1; the bytes in `sink` are the caller's either way.
 static int encode(const uint8_t *pixels, uint32_t width, uint32_t height, struct sink *sink, char *message) {
+  copy_message(message, out_of_memory);
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, fail, ignore);
-  if (png == NULL) {
-    copy_message(message, "out of memory");
-    return -1;
-  }
   png_infop info = png_create_info_struct(png);
   if (info == NULL || setjmp(png_jmpbuf(png))) {
-    if (info == NULL) copy_message(message, "out of memory");
     png_destroy_write_struct(&png, &info);
     return -1;
   }
@@ -132,3 +128,20 @@ int clibpng_encode(
 }
 
 void clibpng_free(uint8_t *encoded) { free(encoded); }
+
+int clibpng_inflate(
+    const uint8_t *bytes, size_t count, uint8_t *destination, size_t capacity, size_t *inflated_count) {
+  z_stream stream = {0};
+  if (count > UINT32_MAX || capacity > UINT32_MAX || inflateInit(&stream) != Z_OK) return -1;
+  // zlib reads through this pointer only; its type lacks the const.
+  stream.next_in = (Bytef *)bytes;
+  stream.avail_in = (uInt)count;
+  stream.next_out = destination;
+  stream.avail_out = (uInt)capacity;
+  int status = inflate(&stream, Z_FINISH);
+  *inflated_count = capacity - stream.avail_out;
+  int is_too_large = status != Z_STREAM_END && stream.avail_out == 0;
+  inflateEnd(&stream);
+  // Z_BUF_ERROR: the stream is cut short. What there is of it counts.
+  return (status == Z_STREAM_END || status == Z_BUF_ERROR) && !is_too_large ? 0 : -1;
+}

@@ -111,9 +111,7 @@ struct JPEGSegments {
   }
 
   /// How the picture has to be turned.
-  var orientation: Orientation {
-    Orientation(exif: exif[...]) ?? xmp.flatMap { Orientation(xmp: $0) } ?? .up
-  }
+  var orientation: Orientation { Orientation(exif: exif[...], xmp: xmp) }
 
   private static let xmpPrefix = Array("http://ns.adobe.com/xap/1.0/\0".utf8)
 }

@@ -2,12 +2,18 @@
 enum Orientation: Int {
   case up = 1, upMirrored, down, downMirrored, leftMirrored, right, rightMirrored, left
 
-  /// Reads the tag from an Exif block: a TIFF header and a directory of tags. Nil when it is absent, broken, or no
-  /// legal value: then the picture is taken as it is.
-  init?(exif: ArraySlice<UInt8>) {
+  /// What a picture's metadata come to: Exif's word, else XMP's, else upright. A value that is not legal is a word too:
+  /// the picture is taken as it is.
+  init(exif: ArraySlice<UInt8>?, xmp: [UInt8]?) {
+    let value = exif.flatMap { Self.value(inExif: $0) } ?? xmp.flatMap { Self.value(inXMP: $0) }
+    self = value.flatMap { Orientation(rawValue: $0) } ?? .up
+  }
+
+  /// Reads the tag from an Exif block: a TIFF header and a directory of tags. Nil when it is absent or broken.
+  private static func value(inExif exif: ArraySlice<UInt8>) -> Int? {
     var block = exif
     // Some writers put the JPEG segment's own prefix in front once or twice.
-    for _ in 0..<2 where block.starts(with: Self.exifPrefix) { block = block.dropFirst(Self.exifPrefix.count) }
+    for _ in 0..<2 where block.starts(with: exifPrefix) { block = block.dropFirst(exifPrefix.count) }
     let bytes = Array(block)
     let isLittleEndian: Bool
     if bytes.starts(with: [0x49, 0x49, 0x2A, 0]) {
@@ -36,12 +42,11 @@ enum Orientation: Int {
       default: continue
       }
     }
-    guard let found, let orientation = Orientation(rawValue: found) else { return nil }
-    self = orientation
+    return found
   }
 
   /// Reads the tag from an XMP packet.
-  init?(xmp: [UInt8]) {
+  private static func value(inXMP xmp: [UInt8]) -> Int? {
     let name = Array("tiff:Orientation".utf8)
     for start in xmp.indices where xmp[start...].starts(with: name) {
       let value = xmp[(start + name.count)...]
@@ -50,9 +55,7 @@ enum Orientation: Int {
           value.starts(with: ">".utf8) ? value.dropFirst().first : nil
         }
       guard let digit, (0x30...0x39).contains(digit) else { continue }
-      guard let orientation = Orientation(rawValue: Int(digit - 0x30)) else { return nil }
-      self = orientation
-      return
+      return Int(digit - 0x30)
     }
     return nil
   }

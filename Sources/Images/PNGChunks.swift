@@ -53,18 +53,6 @@ struct PNGChunks {
     chunks.last { $0.name == "PLTE" }.map { Array(bytes[$0.data]) } ?? []
   }
 
-  /// How the picture has to be turned: `eXIf`, else what XMP says.
-  func orientation(in bytes: [UInt8]) -> Orientation {
-    let exif = chunks.last { $0.name == "eXIf" }.flatMap { Orientation(exif: bytes[$0.data]) }
-    if let exif { return exif }
-    for chunk in chunks where chunk.name == "iTXt" {
-      if let text = PNGText(name: chunk.name, data: bytes[chunk.data]), text.keyword == "XML:com.adobe.xmp" {
-        return Orientation(xmp: Array(text.text.utf8)) ?? .up
-      }
-    }
-    return .up
-  }
-
   /// The file without the chunks that pixels do not depend on. The decoder never sees the others, so it never expands
   /// a compressed profile or text.
   func pixelStream(of bytes: [UInt8], _ header: PNGHeader) -> [UInt8] {

@@ -156,6 +156,44 @@ for orientation in range(1, 9):
     files[f"jpeg_exif{orientation}.jpg"] = jpeg(
         photo(11, 6), quality=90, exif=b"Exif\0\0" + exif(orientation, "<>"[orientation % 2]))
 
+# Exif as older programs stored it: in hexadecimal in a text. No random numbers from here on: the pictures above stay as they are.
+upright = [[[40 * x, 60 * y, 10 * x * y] for x in range(7)] for y in range(4)]
+
+
+def raw_profile(data, name="exif"):
+    digits = data.hex()
+    lines = "\n".join(digits[i:i + 72] for i in range(0, len(digits), 72))
+    return f"\n{name}\n{len(data):8}\n{lines}\n".encode()
+
+
+def compressed_itxt(keyword, text):
+    return keyword + b"\0\1\0\0\0" + zlib.compress(text)
+
+
+profile, spin = b"Raw profile type exif", exif(6, ">")
+bare, prefixed, xmp6 = raw_profile(spin), raw_profile(b"Exif\0\0" + spin), xmp.replace(b"8", b"6")
+stored = {
+    "text": [(b"tEXt", profile + b"\0" + bare)],
+    "text_prefixed": [(b"tEXt", profile + b"\0" + prefixed)],
+    "compressed": [(b"zTXt", profile + b"\0\0" + zlib.compress(prefixed))],
+    "international": [(b"iTXt", profile + b"\0\0\0\0\0" + bare)],
+    "international_compressed": [(b"iTXt", compressed_itxt(profile, bare))],
+    # An eXIf chunk wins, a later text over an earlier one; upper case digits and white space do not matter.
+    "behind_exif": [(b"tEXt", profile + b"\0" + bare), (b"eXIf", exif(3))],
+    "last": [(b"tEXt", profile + b"\0" + raw_profile(exif(2))), (b"zTXt", profile + b"\0\0" + zlib.compress(bare))],
+    "spaced": [(b"tEXt", profile + b"\0\nexif\n 38\n" + b" ".join(b"%02X" % b for b in spin) + b"\n")],
+    # Another name says nothing; neither does a text cut short or damaged.
+    "app1": [(b"zTXt", b"Raw profile type APP1\0\0" + zlib.compress(raw_profile(b"Exif\0\0" + spin, "APP1")))],
+    "damaged": [(b"zTXt", profile + b"\0\0" + b"no zlib stream"), (b"iTXt", compressed_itxt(b"XML:com.adobe.xmp", xmp6))],
+    "no_orientation": [(b"tEXt", profile + b"\0" + raw_profile(exif(6)[:22].replace(b"\2\0", b"\1\0", 1) + b"\0\0\0\0"))],
+    # An orientation that is none is still Exif's word, and XMP is not asked.
+    "illegal_and_xmp": [(b"tEXt", profile + b"\0" + raw_profile(exif(9))), (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)],
+    "xmp_last": [(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp), (b"iTXt", compressed_itxt(b"XML:com.adobe.xmp", xmp6))],
+}
+for name, before in stored.items():
+    files[f"png_profile_{name}.png"] = png(7, 4, 2, 8, before=before, pixels=upright)
+files["png_profile_after.png"] = png(7, 4, 2, 8, after=stored["compressed"], pixels=upright)
+
 golden = {"pillow": PIL.__version__, "files": [], "resizes": []}
 for name, data in files.items():
     (root / name).write_bytes(data)

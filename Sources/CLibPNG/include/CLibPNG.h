@@ -24,4 +24,11 @@ int clibpng_encode(
 
 void clibpng_free(uint8_t *_Nullable encoded);
 
+/// Inflates a zlib stream (RFC 1950), as the PNG format's compressed texts are; also one that is cut short, as far as it
+/// goes.
+/// Returns 0; or -1 when it is damaged or longer than `capacity`.
+int clibpng_inflate(
+    const uint8_t *_Nonnull bytes, size_t count, uint8_t *_Nonnull destination, size_t capacity,
+    size_t *_Nonnull inflated_count);
+
 #endif
