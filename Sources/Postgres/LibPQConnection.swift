@@ -23,11 +23,7 @@ import Glibc
         unsafe PQconnectdbParams(keywords, values, 1)
       }
     }
-    guard unsafe handle != nil, !isBad else {
-      var error = PostgresError(.connect, "The database cannot be reached: \(errorMessage)")
-      if unsafe PQconnectionNeedsPassword(handle) == 1 {
-        error.hint = "The server wants a password: put it into ~/.pgpass or PGPASSWORD, or give a password file."
-      }
+    if unsafe handle == nil || isBad, let error = failure() {
       close()
       throw error
     }
@@ -36,6 +32,28 @@ import Glibc
   }
 
   deinit { close() }
+
+  /// Why there is no connection; nil when there is one after all.
+  private func failure() -> PostgresError? {
+    // As it stands, it says which server and which user.
+    var error = PostgresError(.connect, errorMessage)
+    error.isPasswordMissing = unsafe PQconnectionNeedsPassword(handle) == 1
+    if error.isPasswordMissing {
+      error.hint = "The server wants a password: put it into ~/.pgpass or PGPASSWORD, or give a password file."
+      return error
+    }
+    // Two spaces after the severity stand in every report of a server, in every language, and in no message of libpq's own.
+    guard error.message.contains(":  ") else { return error }
+    // libpq knows the SQLSTATE of a refusal and has no function that tells it. It writes it into the message, and nothing
+    // else, at a verbosity that can be set only on a connection that exists: so the attempt is repeated on this one.
+    unsafe PQsetErrorVerbosity(handle, PQERRORS_SQLSTATE)
+    unsafe PQreset(handle)
+    unsafe PQsetErrorVerbosity(handle, PQERRORS_DEFAULT)
+    if !isBad { return nil }
+    // Of several hosts the last one decided: libpq goes on to the next only where a server is away or starting.
+    error.sqlState = errorMessage.matches(of: /:  ([0-9A-Z]{5})(?:\n|$)/).last.map { String($0.1) }
+    return error
+  }
 
   /// Says goodbye to the server and frees everything; the second call does nothing.
   func close() {

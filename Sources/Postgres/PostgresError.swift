@@ -19,7 +19,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
 
   /// The kind of failure.
   public var code: Code
-  /// The server's five-character SQLSTATE, when the server spoke.
+  /// The server's five-character SQLSTATE, when the server spoke; of a refused connection too.
   public var sqlState: String?
   /// What is wrong and what to do, without passwords.
   public var message: String
@@ -41,6 +41,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var position: Int?
   /// The server ended the session with this error.
   var isFatal = false
+  /// The server wants a password, and there is none.
+  var isPasswordMissing = false
 
   /// An error of this client's own or, with `sqlState`, as the server would report it.
   public init(
@@ -67,6 +69,13 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
       isFatal || sqlState.map { $0.hasPrefix("08") || Self.connectionStates.contains($0) } ?? false
     case .configuration, .misuse, .decoding: false
     }
+  }
+
+  /// The server is there and turns this client away: a wrong or missing password, no such user or database, no right to
+  /// connect (SQLSTATE class 28, 3D000, 42501). Waiting does not mend it; a person must.
+  public var isRefusal: Bool {
+    guard code == .connect else { return false }
+    return isPasswordMissing || sqlState.map { $0.hasPrefix("28") || $0 == "3D000" || $0 == "42501" } ?? false
   }
 
   /// The same statements may succeed when run again: a deadlock, a serialization failure, a lost connection, a server

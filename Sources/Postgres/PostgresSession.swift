@@ -12,6 +12,9 @@ public actor PostgresSession {
     case connected
     /// The connection was lost or could not be made; the next attempt follows after `retryIn`.
     case waiting(reason: String, retryIn: Duration)
+    /// As `waiting`, but the server is there and turns this client away: see `PostgresError.isRefusal`. The next attempt asks
+    /// for the password anew.
+    case refused(reason: String, retryIn: Duration)
     /// Closed for good.
     case closed
   }
@@ -134,13 +137,19 @@ public actor PostgresSession {
 
   /// The pause announced in `state`.
   private var pendingDelay: Duration {
-    if case .waiting(_, let delay) = state { delay } else { .zero }
+    switch state {
+    case .waiting(_, let delay), .refused(_, let delay): delay
+    case .idle, .connecting, .connected, .closed: .zero
+    }
   }
 
   private func noteFailure(_ error: PostgresError) {
     guard state != .closed else { return }
     backoff.failed()
-    state = .waiting(reason: error.message, retryIn: backoff.delay)
+    state =
+      error.isRefusal
+      ? .refused(reason: error.message, retryIn: backoff.delay)
+      : .waiting(reason: error.message, retryIn: backoff.delay)
   }
 
   /// A connection that only connects is no success yet: a pooler accepts clients while its server is down.

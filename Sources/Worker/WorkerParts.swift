@@ -3,6 +3,7 @@ internal import JobStore
 internal import Jobs
 internal import Logging
 internal import Postgres
+internal import Synchronization
 
 /// The parts of one running worker, made and joined in one place.
 struct WorkerParts: Sendable {
@@ -28,6 +29,7 @@ struct WorkerParts: Sendable {
   private let events = ProducerEvents()
   private let pulse = Pulse()
   private let tally = JobTally()
+  private let trouble = DatabaseTrouble()
   private let heartbeat: Heartbeat
   private let ready = Gate()
 
@@ -47,7 +49,10 @@ struct WorkerParts: Sendable {
     var quick = database
     quick.statementTimeout = min(database.statementTimeout, configuration.lease * 0.25)
     quick.connectTimeout = min(database.connectTimeout, configuration.lease * 0.25)
-    heartbeatSession = PostgresSession(quick, patience: patience) { [logger] in logChange($0, logger) }
+    heartbeatSession = PostgresSession(quick, patience: patience) { [logger, trouble] in
+      trouble.note($0)
+      logChange($0, logger)
+    }
     listenSession = PostgresSession(database)
     registration = Registration(lease: configuration.lease)
     registrar = Registrar(
@@ -65,12 +70,15 @@ struct WorkerParts: Sendable {
   }
 
   /// Connects, checks the schema and registers; keeps trying while the database is away.
+  ///
+  /// A refusal ends it, because at the start someone is there to see it. Later a refusal is waited out like an outage: a
+  /// password that is being changed must not take down every worker, and the new one is read at each attempt.
   func start() async throws {
     while !shutdown.draining.isOpen {
       do {
         try await session.withConnection { try await Migrator(connection: $0).requireCurrent() }
         return try await registrar.register()
-      } catch let error as PostgresError where !error.isTemporary {
+      } catch let error as PostgresError where !error.isRetryable || error.isRefusal {
         throw WorkerError(.databaseRefused, "the database refuses this worker: \(error)", cause: error)
       } catch let error as PostgresError {
         notifier?.status("waiting for the database: \(error.message)")
@@ -192,7 +200,25 @@ struct WorkerParts: Sendable {
       attempts: attempts.all.map {
         .init(
           job: $0.job.id, attempt: $0.job.attemptID, phase: $0.progress.phase, fraction: $0.progress.fraction)
-      }, succeeded: counts.succeeded, failed: counts.failed)
+      }, succeeded: counts.succeeded, failed: counts.failed, trouble: trouble.reason)
+  }
+}
+
+/// Why there is no connection to the database at the moment, for the status line.
+private final class DatabaseTrouble: Sendable {
+  private let current = Mutex<String?>(nil)
+
+  var reason: String? { current.withLock { $0 } }
+
+  func note(_ state: PostgresSession.State) {
+    current.withLock { reason in
+      switch state {
+      case .refused(let why, _): reason = "the database refuses this worker: \(why)"
+      case .waiting(let why, _): reason = "the database is away: \(why)"
+      case .connected: reason = nil
+      case .idle, .connecting, .closed: break
+      }
+    }
   }
 }
 
@@ -202,22 +228,11 @@ struct WorkerParts: Sendable {
   case .waiting(let reason, let retryIn):
     logger.warning(
       "database lost, reconnecting", metadata: .init([.error: reason, .seconds: retryIn.seconds], event: .databaseLost))
+  case .refused(let reason, let retryIn):
+    logger.error(
+      "the database refuses this worker; trying again, with the password read anew",
+      metadata: .init([.error: reason, .seconds: retryIn.seconds], event: .databaseLost))
   case .connected: logger.info("connected to the database", metadata: .init([:], event: .databaseBack))
   case .idle, .connecting, .closed: break
-  }
-}
-
-extension PostgresError {
-  /// Waiting may help. A wrong password (SQLSTATE class 28) or a missing database (3D000) waits for a person.
-  ///
-  /// libpq gives no SQLSTATE for a refused connection, only the server's words; in another language than English they
-  /// are not recognised, and the worker goes on trying and says so in its log.
-  fileprivate var isTemporary: Bool {
-    guard isRetryable else { return false }
-    if let sqlState { return !sqlState.hasPrefix("28") && sqlState != "3D000" }
-    let refusals = [
-      "authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied for database",
-    ]
-    return !(message.contains("FATAL:") && refusals.contains { message.contains($0) })
   }
 }

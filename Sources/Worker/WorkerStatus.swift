@@ -51,12 +51,15 @@ public struct WorkerStatus: Sendable, Equatable, CustomStringConvertible {
   public var attempts: [Attempt]
   /// Attempts that ended since the start.
   public var succeeded: Int, failed: Int
+  /// Why there is no connection to the database; nil while there is one.
+  public var trouble: String?
 
-  package init(condition: Condition, attempts: [Attempt], succeeded: Int, failed: Int) {
+  package init(condition: Condition, attempts: [Attempt], succeeded: Int, failed: Int, trouble: String? = nil) {
     self.condition = condition
     self.attempts = attempts
     self.succeeded = succeeded
     self.failed = failed
+    self.trouble = trouble
   }
 
   /// One line: `job 812 attempt 4711 denoise 45 %; 1432 done, 3 failed`.
@@ -66,6 +69,6 @@ public struct WorkerStatus: Sendable, Equatable, CustomStringConvertible {
     }
     let work = running.isEmpty ? (condition == .working ? ["idle"] : []) : running
     let head = (condition == .working ? [] : [condition.rawValue]) + work
-    return head.joined(separator: ", ") + "; \(succeeded) done, \(failed) failed"
+    return head.joined(separator: ", ") + "; \(succeeded) done, \(failed) failed" + (trouble.map { "; \($0)" } ?? "")
   }
 }

@@ -47,14 +47,16 @@ extension CommandError {
   private init(_ error: PostgresError) {
     let text = Self.sentence(error)
     switch (error.code, error.sqlState ?? "") {
-    case (_, let state) where state.hasPrefix("28") || state == "42501":
+    case (_, "3D000"):
+      self.init(
+        .configuration, "the database refused: \(text)",
+        remedy: "Create it with `createdb` and `tintype migrate`, or give another.")
+    case (_, let state) where error.isRefusal || state.hasPrefix("28") || state == "42501":
       self.init(
         .noPermission, "the database refused: \(text)",
         remedy:
           "Check the user and its password (.pgpass, PGPASSWORD or a systemd credential), and its roles: Docs/sql.md, Rights."
       )
-    case (_, "3D000"):
-      self.init(.unavailable, "the database refused: \(text)", remedy: "Create it with `createdb`, or give another.")
     case (_, "3F000"), (_, "42P01"), (_, "42883"):
       self.init(
         .configuration, "this database has no Tintype schema that fits this program: \(text)",

@@ -23,7 +23,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case temporary = 75
   /// The database or the file system refused these credentials. systemd does not restart a worker that ends so.
   case noPermission = 77
-  /// The database's schema is missing, older or newer than this program. systemd does not restart a worker that ends so.
+  /// The database does not exist, or its schema is missing, older or newer than this program. systemd does not restart a
+  /// worker that ends so.
   case configuration = 78
   /// Stopped by Ctrl-C.
   case interrupted = 130
@@ -42,7 +43,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case .inputOutput: "reading or writing failed half-way"
     case .temporary: "may work later"
     case .noPermission: "credentials or permissions refused"
-    case .configuration: "schema missing, older or newer than this program"
+    case .configuration: "database or schema missing, or its schema older or newer than this program"
     case .interrupted: "stopped by Ctrl-C"
     }
   }

@@ -112,6 +112,28 @@ import Testing
     }
   }
 
+  @Test func aWorkerThatTheDatabaseRefusesEndsAtOnceAndIsNotRestarted() async throws {
+    try await Site.withServer { site, cluster in
+      try await cluster.psql("CREATE ROLE hand LOGIN PASSWORD 'right' IN ROLE tintype_worker")
+      try await cluster.requirePasswords()
+      for (url, password, status) in [
+        (cluster.url(user: "hand"), "wrong", 77), (cluster.url(user: "absent"), "right", 77),
+        (cluster.url(user: "hand"), "", 77), (cluster.url(database: "nowhere", user: "hand"), "right", 78),
+      ] {
+        let folder = try TemporaryFolder()
+        let outcome = try await Tool.run(
+          "worker", "--database-url", url, "--model", Tool.demoModel, "--output", folder.path("out"),
+          environment: ["PGPASSWORD": password])
+        #expect(outcome.status == status, "\(url) \(password): \(outcome.errors)")
+        #expect(outcome.errors.contains("tintype: error: the database refuses this worker"), "\(outcome.errors)")
+      }
+      // The very statuses that the unit does not restart.
+      let unit = try String(
+        contentsOf: ProjectFiles.root.appending(path: "Deploy/systemd/tintype-worker@.service"), encoding: .utf8)
+      #expect(unit.contains("RestartPreventExitStatus=64 77 78"))
+    }
+  }
+
   @Test func aWorkerRefusesASchemaThatIsNotThere() async throws {
     try await withDatabase { url in
       let folder = try TemporaryFolder()

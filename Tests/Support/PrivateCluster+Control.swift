@@ -24,6 +24,16 @@ extension PrivateCluster {
     try await control("-m \(mode.rawValue) restart")
   }
 
+  /// From now on everybody but `postgres` needs a password.
+  public func requirePasswords() async throws {
+    // In place, so that the file stays its owner's.
+    let file = try FileHandle(forWritingTo: URL(filePath: "\(folder)/data/pg_hba.conf"))
+    try file.truncate(atOffset: 0)
+    try file.write(contentsOf: Data("local all postgres trust\nlocal all all scram-sha-256\n".utf8))
+    try file.close()
+    try await psql("SELECT pg_reload_conf()")
+  }
+
   /// What the server has logged so far.
   public func log() async throws -> String {
     try await Process.output(of: ["cat", "\(folder)/server.log"])

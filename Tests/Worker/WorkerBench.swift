@@ -11,6 +11,8 @@ import Worker
 struct WorkerBench: Sendable {
   let url: String
   let connection: PostgresConnection
+  /// For the workers; asked for at every connect.
+  var password: (@Sendable () throws -> String?)?
 
   static let template = DatabaseTemplate(name: "worker", prepare: migrate)
 
@@ -66,7 +68,8 @@ struct WorkerBench: Sendable {
     var logger = Logger(label: "test") { TerminalLogHandler(label: $0, write: log.append) }
     logger.logLevel = .debug
     return WorkerService(
-      configuration: configuration(change), database: PostgresConfiguration(url: url), handler: handler.handle,
+      configuration: configuration(change), database: PostgresConfiguration(url: url, password: password),
+      handler: handler.handle,
       models: ["m"], logger: logger, notifier: notifier, prepare: handler.prepare, discard: handler.discard,
       impatience: impatience)
   }
