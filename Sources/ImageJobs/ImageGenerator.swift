@@ -5,6 +5,9 @@ public protocol ImageGenerator: Sendable {
   /// What goes into a picture's metadata.
   var facts: ModelFacts { get }
 
+  /// Size in pixels of a picture whose request leaves it open.
+  var defaultSize: (width: Int, height: Int) { get }
+
   /// Draws; synchronous, on the caller's thread, stopping between blocks when `control` says so.
   func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult
 }

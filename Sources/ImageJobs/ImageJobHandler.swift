@@ -32,7 +32,7 @@ public struct ImageJobHandler: Sendable {
     let request = try ImageRequest.validated(job, initialImage: start?.pixels, limits: limits)
     progress.began(.loadModel)
     let drawing = try await engine.draw(
-      request, model: job.model, loading: progress.loading, control: progress.control)
+      request, model: job.model, limits: limits, loading: progress.loading, control: progress.control)
     progress.began(.write)
     let pictures = drawing.result.images.map { image in
       let metadata = PNGMetadata(

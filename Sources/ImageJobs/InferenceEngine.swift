@@ -6,8 +6,12 @@ internal import Jobs
 /// Models are loaded when first asked for and kept, the least recently used leaving when there are more than `capacity`:
 /// a full-size checkpoint takes gigabytes, and reading it takes longer than drawing a picture with it.
 public actor InferenceEngine {
-  /// Opens a checkpoint folder; told its progress, 0…1. Runs on the engine's thread.
-  public typealias Loader = @Sendable (_ folder: String, _ progress: (Double) -> Void) throws -> any ImageGenerator
+  /// Opens a checkpoint folder, on the engine's thread. `progress` takes the share that is read, 0…1; it is called often, and
+  /// what it throws ends the loading.
+  public typealias Loader =
+    @Sendable (
+      _ folder: String, _ progress: @escaping (_ share: Double) throws -> Void
+    ) throws -> any ImageGenerator
 
   /// What a job used: the pictures, the model that drew them and the seconds spent on loading it.
   public struct Drawing: Sendable {
@@ -58,9 +62,9 @@ public actor InferenceEngine {
   ///   - name: nil for the default.
   ///   - progress: share of the checkpoint read, 0…1.
   /// - Returns: seconds it took, zero when it was there already.
-  /// - Throws: `JobError` with code `model_unavailable`.
+  /// - Throws: `JobError` with code `model_unavailable`; `CancellationError` within one tensor after the task was cancelled.
   @discardableResult
-  public func load(_ name: String? = nil, progress: @Sendable (Double) -> Void = { _ in }) throws -> Double {
+  public func load(_ name: String? = nil, progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> Double {
     try generator(name, progress: progress).seconds
   }
 
@@ -69,17 +73,20 @@ public actor InferenceEngine {
   /// - Parameters:
   ///   - request: legal already; what this model cannot do is thrown.
   ///   - model: nil for the default.
+  ///   - limits: for a size that only the model decides.
   ///   - loading: share of the checkpoint read, when it has to be loaded.
   ///   - control: progress and cancellation, asked on the engine's thread.
-  /// - Throws: `JobError`, or `CancellationError` when `control` said so.
+  /// - Throws: `JobError`, or `CancellationError` when `control` said so or the task was cancelled while the model was loaded.
   public func draw(
-    _ request: GenerationRequest, model: String?, loading: @Sendable (Double) -> Void = { _ in },
-    control: GenerationControl
+    _ request: GenerationRequest, model: String?, limits: ImageJobLimits = ImageJobLimits(),
+    loading: @escaping @Sendable (Double) -> Void = { _ in }, control: GenerationControl
   ) throws -> Drawing {
     // The wait for the thread may have outlived the attempt.
     if control.isCancelled() { throw CancellationError() }
     let (generator, seconds) = try generator(model, progress: loading)
     if control.isCancelled() { throw CancellationError() }
+    let (width, height) = generator.defaultSize
+    try ImageRequest.checkSize(width: request.width ?? width, height: request.height ?? height, limits: limits)
     do {
       let result = try generator.generate(request, control: control)
       return Drawing(result: result, model: model ?? defaultModel, facts: generator.facts, loadSeconds: seconds)
@@ -89,7 +96,7 @@ public actor InferenceEngine {
   }
 
   private func generator(
-    _ requested: String?, progress: (Double) -> Void
+    _ requested: String?, progress: @escaping (Double) -> Void
   ) throws -> (generator: any ImageGenerator, seconds: Double) {
     let name = requested ?? defaultModel
     if let index = loaded.firstIndex(where: { $0.name == name }) {
@@ -108,7 +115,10 @@ public actor InferenceEngine {
     if loaded.count >= capacity { loaded.removeFirst(loaded.count - capacity + 1) }
     let start = ContinuousClock.now
     do {
-      let generator = try loader(folder, progress)
+      let generator = try loader(folder) { share in
+        try Task.checkCancellation()
+        progress(share)
+      }
       loaded.append((name, generator))
       return (generator, (ContinuousClock.now - start) / .seconds(1))
     } catch let error as CancellationError {

@@ -10,6 +10,7 @@ import Testing
 /// A model that paints the seed, so that a picture says which request it came from.
 private struct Painter: ImageGenerator {
   let facts = ModelFacts(weightsHash: "00ff", sampler: "Euler a")
+  let defaultSize = (width: 16, height: 16)
   /// Called between its two blocks.
   var betweenBlocks: @Sendable () -> Void = {}
   var warnings: [String] = []

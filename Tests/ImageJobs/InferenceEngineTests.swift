@@ -9,6 +9,7 @@ import Testing
 /// A model that does what a test says.
 private struct ScriptedModel: ImageGenerator {
   let facts = ModelFacts(weightsHash: "", sampler: "Euler")
+  var defaultSize = (width: 64, height: 32)
   var body: @Sendable (GenerationControl) throws -> Void = { _ in }
 
   func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult {
@@ -31,7 +32,7 @@ private struct ScriptedModel: ImageGenerator {
   ) -> InferenceEngine {
     InferenceEngine(models: [("a", "/a"), ("b", "/b"), ("c", "/c")], capacity: capacity) { [loads] folder, progress in
       loads.folders.withLock { $0.append(folder) }
-      progress(1)
+      try progress(1)
       return ScriptedModel(body: body)
     }
   }
@@ -104,6 +105,45 @@ private struct ScriptedModel: ImageGenerator {
       for _ in 0..<100 { await Task.yield() }
       for _ in engines { release.signal() }
       try await group.waitForAll()
+    }
+  }
+
+  @Test func aSizeThatTheModelDecidesIsCheckedToo() async throws {
+    let engine = engine()
+    let control = GenerationControl()
+    for (limit, width) in [(64 * 32 - 1, nil), (128 * 32 - 1, 128 as Int?)] {
+      var request = request
+      request.width = width
+      let error = try await #require(throws: JobError.self) {
+        try await engine.draw(request, model: nil, limits: ImageJobLimits(maximumPixels: limit), control: control)
+      }
+      #expect(error.code == "too_large_for_worker" && error.message.contains("\(width ?? 64) × 32"))
+      _ = try await engine.draw(
+        request, model: nil, limits: ImageJobLimits(maximumPixels: limit + 1), control: control)
+    }
+  }
+
+  @Test func loadingEndsWhenItsTaskIsCancelled() async throws {
+    let (begun, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    // A checkpoint without end: only cancellation gets out of it.
+    let engine = InferenceEngine(models: [("a", "/a")]) { _, progress in
+      while true {
+        signal.yield()
+        try progress(0.5)
+      }
+    }
+    for draws in [false, true] {
+      let request = request
+      let loading = Task {
+        if draws {
+          _ = try await engine.draw(request, model: nil, control: GenerationControl())
+        } else {
+          try await engine.load()
+        }
+      }
+      for await _ in begun { break }
+      loading.cancel()
+      await #expect(throws: CancellationError.self) { try await loading.value }
     }
   }
 

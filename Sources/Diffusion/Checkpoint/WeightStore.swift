@@ -19,6 +19,8 @@ public final class WeightStore {
   private let folder: String
   private var sources: [String: Source] = [:]
   private var taken: Set<String> = []
+  /// Told the share of the tensors that are taken, 0…1, before each one; what it throws ends the loading.
+  var willTake: (Double) throws -> Void = { _ in }
 
   /// Over files whose tensors have no name in common.
   init(component: String, folder: String, files: [SafetensorsFile]) throws {
@@ -57,6 +59,7 @@ public final class WeightStore {
     guard taken.insert(name).inserted else {
       throw CheckpointError(.unexpectedTensor, path: source.file.path, "tensor \(name) is taken by two layers")
     }
+    try willTake(Double(taken.count - 1) / Double(sources.count))
     let parameter: Parameter
     do {
       parameter = try source.file.parameter(source.storedName)

@@ -6,11 +6,12 @@ extension DiffusionPipeline {
   /// - Parameters:
   ///   - folder: the one that holds `model_index.json`.
   ///   - device: computes, and packs the weights for itself.
-  ///   - progress: told the share of the components that are loaded, 0…1.
-  /// - Throws: ``CheckpointError``, ``DiffusionError`` (`checkpoint`) or ``SchedulerError``, naming the file, the key or
+  ///   - progress: told the share that is loaded, 0…1, before each tensor and at the end. What it throws ends the loading at
+  ///     once: reading a large checkpoint takes minutes from a slow disk, and whoever asks to stop should not wait for it.
+  /// - Throws: what `progress` throws; ``CheckpointError``, ``DiffusionError`` (`checkpoint`) or ``SchedulerError``, naming the file, the key or
   ///   the tensor at fault. Every tensor of every file is consumed once, with the shape that the configuration demands.
   public static func load(
-    from folder: String, device: any Device, progress: (Double) -> Void = { _ in }
+    from folder: String, device: any Device, progress: @escaping (Double) throws -> Void = { _ in }
   ) throws -> DiffusionPipeline {
     let checkpoint = try CheckpointFolder(path: folder)
     let index = checkpoint.index
@@ -20,10 +21,12 @@ extension DiffusionPipeline {
     /// Builds one network and makes sure that nothing of its files is left over.
     func load<Network>(_ component: String, _ build: (WeightStore) throws -> Network) throws -> Network {
       let store = try checkpoint.weights(component: component)
+      let before = loaded
+      store.willTake = { share in try progress((Double(before) + share) / Double(components.count)) }
       let network = try build(store)
       try store.finish()
       loaded += 1
-      progress(Double(loaded) / Double(components.count))
+      try progress(Double(loaded) / Double(components.count))
       return network
     }
 

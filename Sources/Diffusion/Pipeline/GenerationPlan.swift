@@ -11,7 +11,7 @@ struct GenerationPlan {
 }
 
 /// What a request may ask for, whatever the model: the numbers of the queue's table, so that a job that was accepted is
-/// not refused here.
+/// not refused here. This target knows no queue, so it has them for itself; a test of ImageJobs, which sees both, compares.
 public enum GenerationLimits {
   /// Width and height in pixels; multiples of ``sizeMultiple`` only.
   public static let size = 8...4096

@@ -47,7 +47,10 @@ struct GenerateCommand: AsyncParsableCommand {
     let start = clock.now
     let generator = try PipelineGenerator(
       folder: model.folder, device: ComputeDevice.make(threads: Settings.threads.resolve(threads))
-    ) { bar.update("loading \(model.name)", fraction: $0) }
+    ) { share in
+      if interrupt.isRaised { throw CancellationError() }
+      bar.update("loading \(model.name)", fraction: share)
+    }
     let loaded = clock.now
     let trace = saveTensors == nil ? nil : TraceRecorder()
     let result = try generator.pipeline.generate(

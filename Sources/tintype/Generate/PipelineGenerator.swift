@@ -8,13 +8,15 @@ struct PipelineGenerator: ImageGenerator {
   let facts: ModelFacts
 
   /// Loads the folder and identifies its weights.
-  init(folder: String, device: any Device, progress: (Double) -> Void) throws {
+  init(folder: String, device: any Device, progress: @escaping (Double) throws -> Void) throws {
     let checkpoint = try CheckpointFolder(path: folder)
     pipeline = try DiffusionPipeline.load(from: folder, device: device, progress: progress)
     facts = ModelFacts(
       weightsHash: PNGMetadata.hexadecimal(SHA256.hash(try checkpoint.fingerprintInput())),
       sampler: checkpoint.index.schedulerClass.contains("Ancestral") ? "Euler a" : "Euler")
   }
+
+  var defaultSize: (width: Int, height: Int) { (pipeline.info.defaultWidth, pipeline.info.defaultHeight) }
 
   func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult {
     try pipeline.generate(request, control: control)

@@ -27,6 +27,31 @@ import Testing
     #expect(error?.message.hasPrefix(stage) == true, "\(error?.message ?? "")")
   }
 
+  /// Whoever asks to stop during a load waits for one tensor at most.
+  @Test func loadingCanBeEndedAtEveryTensor() throws {
+    struct Enough: Error {}
+    /// The shares that were told before the load was ended.
+    final class Shares {
+      var all: [Double] = []
+    }
+    func load(endingAt last: Int) throws -> [Double] {
+      let shares = Shares()
+      do {
+        _ = try DiffusionPipeline.load(from: GoldenModel(name: "sd").folder, device: CPUDevice(threads: 1)) { share in
+          shares.all.append(share)
+          if shares.all.count == last { throw Enough() }
+        }
+      } catch is Enough {}
+      return shares.all
+    }
+    let whole = try load(endingAt: .max)
+    #expect(whole.count > 200, "fewer than the model has tensors")
+    #expect(whole == whole.sorted() && whole.first == 0 && whole.last == 1)
+    for last in [1, 2, whole.count / 2, whole.count - 1] {
+      #expect(try load(endingAt: last) == Array(whole.prefix(last)))
+    }
+  }
+
   /// Shows that the goldens can fail: with the wrong spacing one step starts near the clean end, and a Turbo model
   /// returns noise.
   @Test func leadingSpacingMakesAnotherPicture() throws {
