@@ -16,6 +16,20 @@ let strict: [SwiftSetting] = [
 /// which would put the golden tests out of reach of a plain `swift test`.
 let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 
+/// The kernels are one folder of sources compiled once per instruction set, and chosen at run time; the folders
+/// beside `Sources/Kernels` are symbolic links to it. Whole modules: the inner loops are inlined across files.
+let kernels: [SwiftSetting] = strict + [.unsafeFlags(["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"])]
+#if arch(x86_64)
+  let instructionSets = [("KernelsAVX2", ["-march=x86-64-v3"]), ("KernelsAVX512", ["-march=x86-64-v4"])]
+#else
+  let instructionSets: [(String, [String])] = []
+#endif
+let kernelSets: [Target] = instructionSets.map { name, flags in
+  .target(
+    name: name, dependencies: ["CProcessor", "KernelInterface"],
+    swiftSettings: kernels + [.unsafeFlags(flags.flatMap { ["-Xcc", $0] })])
+}
+
 func test(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", resources: resources,
@@ -48,7 +62,16 @@ let package = Package(
     .target(name: "CLibJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
 
     // The numeric core.
-    .target(name: "Tensors", dependencies: ["COpenBLAS"], swiftSettings: numeric),
+    .target(name: "CProcessor"),
+    .target(name: "KernelInterface", swiftSettings: strict),
+    .target(
+      name: "KernelsBaseline", dependencies: ["CProcessor", "KernelInterface"], path: "Sources/Kernels",
+      swiftSettings: kernels),
+    .target(
+      name: "Tensors",
+      dependencies: ["COpenBLAS", "CProcessor", "KernelInterface", "KernelsBaseline"]
+        + instructionSets.map { .target(name: $0.0) },
+      swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["Tensors"], swiftSettings: strict),
     .target(name: "Diffusion", dependencies: ["Tensors", "Safetensors"], swiftSettings: numeric),
     .target(name: "Images", dependencies: ["CLibPNG", "CLibJPEG"], swiftSettings: numeric),
@@ -98,5 +121,5 @@ let package = Package(
     test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport", logging, serviceLifecycle]),
     test("ImageJobs", ["ImageJobs", "Diffusion", "Tensors", "Images", "Jobs", "TestSupport"]),
     test("EndToEnd", ["TestSupport", "Postgres", "Images", "Safetensors"]),
-  ]
+  ] + kernelSets
 )

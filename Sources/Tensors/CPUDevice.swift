@@ -1,4 +1,5 @@
 internal import COpenBLAS
+internal import KernelInterface
 
 /// The product's device: fp32 arithmetic on the processor, on threads of its own.
 ///
@@ -10,19 +11,25 @@ internal import COpenBLAS
 public final class CPUDevice: Device {
   /// The threads that work on a kernel.
   public let pool: ThreadPool
+  /// The instruction set of the kernels, and why it was chosen.
+  public let choice: KernelChoice
+  let kernels: any KernelSet.Type
   let scratch = Scratch()
   let sizes: BlockSizes
 
   /// Starts the threads.
   ///
   /// - Parameter threads: threads in all; nil means ``ProcessorCount/available``.
-  /// - Throws: ``DeviceError`` if the matrix library does not multiply correctly on this processor.
+  /// - Throws: ``DeviceError`` if the matrix library does not multiply correctly on this processor, or `TINTYPE_CPU`
+  ///   names an instruction set that cannot be used.
   public convenience init(threads: Int? = nil) throws {
     try self.init(threads: threads, sizes: BlockSizes())
   }
 
-  /// The same with pieces of other sizes.
-  package init(threads: Int?, sizes: BlockSizes) throws {
+  /// The same with pieces of other sizes, or with another instruction set than the environment or the processor says.
+  package init(threads: Int?, sizes: BlockSizes, instructionSet: InstructionSet? = nil) throws {
+    choice = try instructionSet.map { KernelChoice($0, reason: "asked for by the program") } ?? KernelChoice()
+    kernels = choice.kernels
     openblas_set_num_threads(1)
     try MatrixLibraryCheck.run()
     pool = ThreadPool(threads: threads)

@@ -4,6 +4,8 @@ public struct DeviceError: Error, Sendable, Equatable, CustomStringConvertible {
   public enum Code: String, Sendable {
     /// The matrix library gives wrong products on this processor.
     case wrongArithmetic
+    /// An instruction set was asked for that is unknown or that this processor does not have.
+    case unsupportedInstructions
   }
 
   /// What happened.

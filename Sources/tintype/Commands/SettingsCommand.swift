@@ -56,6 +56,12 @@ struct SettingsCommand: ParsableCommand {
       In this order: a file `pgpassword` in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), read again at every
       connection so that it can be changed without a restart; then whatever libpq finds: the URL, `PGPASSWORD`, `.pgpass`.
 
+      ## The processor's instructions
+
+      The kernels exist for several instruction sets; the largest that the processor and the operating system have is used.
+      `TINTYPE_CPU=baseline`, `avx2`, `avx512` or `avx512vnni` chooses a smaller one, to compare or to get around a faulty
+      machine. A set that is not there is refused.
+
       """
   }
 }

@@ -1,0 +1,93 @@
+// Vector operations that Swift's SIMD types lack or take apart lane by lane.
+//
+// Imported once per set of kernels, each time under that set's compiler flags: `float_vector` is one register of the
+// instruction set, and Swift sees it as SIMD4<Float>, SIMD8<Float> or SIMD16<Float>. Nothing here has an address; a
+// function that were emitted on its own could be called by code for another instruction set.
+#ifndef CPROCESSOR_VECTORS_H
+#define CPROCESSOR_VECTORS_H
+
+#include <stdint.h>
+
+#if defined(__AVX512F__)
+#define VECTOR_LANES 16
+#elif defined(__AVX2__)
+#define VECTOR_LANES 8
+#else
+#define VECTOR_LANES 4
+#endif
+
+typedef float float_vector __attribute__((ext_vector_type(VECTOR_LANES)));
+typedef int32_t int_vector __attribute__((ext_vector_type(VECTOR_LANES)));
+
+#define VECTOR_FUNCTION static inline __attribute__((always_inline, const))
+#define VECTOR_LOAD static inline __attribute__((always_inline))
+
+/// a · b + c, rounded once where the instruction set can; a call per lane elsewhere would cost a hundredfold.
+VECTOR_FUNCTION float_vector vector_multiply_add(float_vector a, float_vector b, float_vector c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/// The larger of each pair; `a` where either is NaN.
+VECTOR_FUNCTION float_vector vector_larger(float_vector a, float_vector b) { return b > a ? b : a; }
+
+/// The smaller of each pair; `a` where either is NaN.
+VECTOR_FUNCTION float_vector vector_smaller(float_vector a, float_vector b) { return b < a ? b : a; }
+
+/// The first halves of a and b, lane by lane: a0 b0 a1 b1 …
+VECTOR_FUNCTION float_vector vector_interleave_low(float_vector a, float_vector b) {
+#if VECTOR_LANES == 16
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#elif VECTOR_LANES == 8
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#endif
+}
+
+/// The second halves of a and b, lane by lane.
+VECTOR_FUNCTION float_vector vector_interleave_high(float_vector a, float_vector b) {
+#if VECTOR_LANES == 16
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif VECTOR_LANES == 8
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
+/// One register of IEEE half precision numbers, exactly. Without conversion instructions the bits are moved about:
+/// the compiler's own conversion is a function call per lane there.
+VECTOR_LOAD float_vector vector_load_float16(const void *source) {
+#if defined(__F16C__) || defined(__aarch64__)
+  typedef _Float16 half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
+  return __builtin_convertvector(*(const half_vector *)source, float_vector);
+#else
+  typedef uint16_t half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
+  typedef uint32_t bit_vector __attribute__((ext_vector_type(VECTOR_LANES)));
+  const bit_vector half = __builtin_convertvector(*(const half_vector *)source, bit_vector);
+  const bit_vector magnitude = half & 0x7FFF;
+  // The exponent's bias is 15 in one format and 127 in the other; all ones (infinity, NaN) must stay all ones.
+  const bit_vector special = (bit_vector)(magnitude >= 0x7C00);
+  const bit_vector normal = (magnitude << 13) + ((special & (224u << 23)) | (~special & (112u << 23)));
+  // A subnormal is its fraction times 2^-24.
+  const float_vector subnormal = __builtin_convertvector((int_vector)magnitude, float_vector) * 0x1p-24f;
+  const bit_vector small = (bit_vector)(magnitude < 0x0400);
+  return (float_vector)((small & (bit_vector)subnormal) | (~small & normal) | (half & 0x8000) << 16);
+#endif
+}
+
+/// One register of bfloat16 numbers, the upper halves of fp32 ones.
+VECTOR_LOAD float_vector vector_load_bfloat16(const void *source) {
+  typedef uint16_t half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
+  typedef uint32_t bit_vector __attribute__((ext_vector_type(VECTOR_LANES)));
+  return (float_vector)(__builtin_convertvector(*(const half_vector *)source, bit_vector) << 16);
+}
+
+/// Asks for the cache line of an address, into the second level.
+VECTOR_LOAD void vector_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+
+#endif

@@ -1,0 +1,53 @@
+/// One tile: `sums[rows, width] (+)= a[rows, depth] · b[depth, width]`, the three shaped as ``PanelShape`` says; the sums lie
+/// row after row.
+///
+/// The order of the additions does not depend on the height, so a row's sums do not depend on its neighbours.
+///
+/// - Parameters:
+///   - rows: 1 to ``PanelShape/rows``.
+///   - a: a row panel.
+///   - b: a column panel.
+///   - isContinued: whether the products are added to what `sums` holds.
+@inline(__always)
+func multiplyTile(
+  rows: Int, depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into sums: UnsafeMutablePointer<Float>,
+  isContinued: Bool
+) {
+  switch rows {
+  case 1: unsafe multiply(OneRow.self, depth, a, b, sums, isContinued)
+  case 2: unsafe multiply(TwoRows.self, depth, a, b, sums, isContinued)
+  case 3: unsafe multiply(ThreeRows.self, depth, a, b, sums, isContinued)
+  case 4: unsafe multiply(FourRows.self, depth, a, b, sums, isContinued)
+  case 5: unsafe multiply(Stacked<FourRows, OneRow>.self, depth, a, b, sums, isContinued)
+  case 6: unsafe multiply(Stacked<FourRows, TwoRows>.self, depth, a, b, sums, isContinued)
+  default:
+    // Constant: sets with fewer registers have no code for what follows.
+    guard PanelShape.rows > 6 else { return }
+    switch rows {
+    case 7: unsafe multiply(SevenRows.self, depth, a, b, sums, isContinued)
+    case 8: unsafe multiply(Stacked<FourRows, FourRows>.self, depth, a, b, sums, isContinued)
+    case 9: unsafe multiply(Stacked<SevenRows, TwoRows>.self, depth, a, b, sums, isContinued)
+    case 10: unsafe multiply(Stacked<SevenRows, ThreeRows>.self, depth, a, b, sums, isContinued)
+    case 11: unsafe multiply(Stacked<SevenRows, FourRows>.self, depth, a, b, sums, isContinued)
+    case 12: unsafe multiply(Stacked<SevenRows, Stacked<FourRows, OneRow>>.self, depth, a, b, sums, isContinued)
+    case 13: unsafe multiply(Stacked<SevenRows, Stacked<FourRows, TwoRows>>.self, depth, a, b, sums, isContinued)
+    default: unsafe multiply(Stacked<SevenRows, SevenRows>.self, depth, a, b, sums, isContinued)
+    }
+  }
+}
+
+@inline(never)
+private func multiply<Block: RowBlock>(
+  _: Block.Type, _ depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+  _ sums: UnsafeMutablePointer<Float>, _ isContinued: Bool
+) {
+  var block = unsafe isContinued ? Block(from: sums) : Block()
+  var b = unsafe b
+  var k = 0
+  while k < depth {
+    unsafe block.add(a + k, b.vector(at: 0), b.vector(at: Vector.scalarCount))
+    unsafe b += PanelShape.width
+    k &+= 1
+  }
+  unsafe block.store(to: sums)
+}
