@@ -1,11 +1,11 @@
 # The commands of the README. Each target is one line: the work is in a script or in the Swift package manager.
-# Variables: PREFIX and DESTDIR for `make install`.
+# Variables: PREFIX and DESTDIR for `make install`; SECONDS and SEED for `make chaos`.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format install clean
+.PHONY: help setup build demo test chaos lint format install clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: build ## Turn rows into PNGs: a private PostgreSQL and one worker, picture
 
 test: setup ## Run every check: lint, warnings as errors, undeclared imports, all tests
 	@.ci/test
+
+chaos: setup ## Break everything at random for SECONDS (600), by SEED (drawn), and check the books
+	@.ci/chaos '$(or $(SECONDS),600)' '$(SEED)'
 
 lint: setup ## Check the format of Swift files and the shell scripts
 	@.ci/lint

@@ -46,6 +46,8 @@ let package = Package(
   products: [
     .executable(name: "tintype", targets: ["tintype"]),
     .library(name: "Diffusion", targets: ["Diffusion"]),
+    // What the chaos tests preload into a worker; nothing links it.
+    .library(name: "tintype-faults", type: .dynamic, targets: ["CFaults"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -121,5 +123,7 @@ let package = Package(
     test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport", logging, serviceLifecycle]),
     test("ImageJobs", ["ImageJobs", "Diffusion", "Tensors", "Images", "Jobs", "TestSupport"]),
     test("EndToEnd", ["TestSupport", "Postgres", "Images", "Safetensors"]),
+    .target(name: "CFaults", path: "Tests/Faults"),
+    test("Chaos", ["TestSupport", "Postgres"]),
   ] + kernelSets
 )

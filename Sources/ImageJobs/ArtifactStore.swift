@@ -113,11 +113,14 @@ public struct ArtifactStore: Sendable {
   public func removeStalePartials() throws -> Int {
     try describingFailure(to: "clear \(Self.partialDirectory) under \(root)") {
       let partial = try openDirectory(Self.partialDirectory, in: calls.openRoot(root))
+      // A full disk is no reason not to start.
+      let now = try? fileSystemTime(in: partial)
       var count = 0
       for name in try calls.list(partial.number) {
         // Another worker sweeping the same directory may be faster.
         try ignoring(ENOENT) {
-          guard try name.hasPrefix("\(workerName).") || age(of: name, in: partial) > 3600 else { return }
+          let isOwn = name.hasPrefix("\(workerName).")
+          guard try isOwn || now.map({ try $0 - modified(name, in: partial) > 3600 }) ?? false else { return }
           try calls.unlink(partial.number, name, 0)
           count += 1
         }
@@ -126,10 +129,19 @@ public struct ArtifactStore: Sendable {
     }
   }
 
-  /// Seconds since the last write to a file.
-  private func age(of name: String, in directory: borrowing FileDescriptor) throws -> Int {
+  /// What the file system takes for the time: its own, as the times of its files are. This machine's clock may be hours
+  /// off, and then every file that another worker is just writing would look old.
+  private func fileSystemTime(in directory: borrowing FileDescriptor) throws -> Int {
+    let name = "\(workerName).clock"
+    try ignoring(ENOENT) { try calls.unlink(directory.number, name, 0) }
+    let file = FileDescriptor(try calls.open(directory.number, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640))
+    defer { try? calls.unlink(directory.number, name, 0) }
+    return try calls.status(file.number).modified
+  }
+
+  private func modified(_ name: String, in directory: borrowing FileDescriptor) throws -> Int {
     let file = FileDescriptor(try calls.open(directory.number, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0))
-    return try calls.status(file.number).age
+    return try calls.status(file.number).modified
   }
 
   private func openDirectory(_ name: String, in parent: borrowing FileDescriptor) throws -> FileDescriptor {

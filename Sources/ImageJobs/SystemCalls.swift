@@ -25,6 +25,9 @@ package struct SystemCalls: Sendable {
   package struct FileStatus: Sendable {
     package var isRegularFile: Bool
     package var bytes: Int
+    /// When it was last written to, in seconds since 1970 by the file system's clock, which on a network disk is another
+    /// machine's.
+    package var modified: Int
     /// Seconds since the last write, by this machine's clock.
     package var age: Int
   }
@@ -82,7 +85,7 @@ extension SystemCalls {
         _ = try check("fstat", "descriptor \(file)") { unsafe fstat(file, &status) }
         return FileStatus(
           isRegularFile: status.st_mode & S_IFMT == S_IFREG, bytes: Int(status.st_size),
-          age: time(nil) - status.st_mtim.tv_sec)
+          modified: status.st_mtim.tv_sec, age: time(nil) - status.st_mtim.tv_sec)
       },
       list: { directory in try names(in: directory) })
   }

@@ -1,4 +1,5 @@
 internal import Jobs
+internal import Logging
 
 /// Runs one attempt to its end: the handler against the stop request and the deadline. Whatever happens becomes a value,
 /// `AttemptVerdict`, in one place.
@@ -6,10 +7,14 @@ struct Executor: Sendable {
   let handler: JobHandler
   let attempts: RunningAttempts
   let completer: Completer
+  let logger: Logger
 
   /// The attempt is already in `attempts`, so that no heartbeat in between leaves it out.
   func run(_ attempt: RunningAttempt) async {
+    let place = Logger.Metadata([.job: attempt.job.id, .attempt: attempt.job.attemptID, .worker: attempt.workerID])
+    logger.debug("attempt begins", metadata: place)
     let end = await runHandler(attempt)
+    logger.debug("attempt's work has ended", metadata: place)
     let verdict = AttemptVerdict(end, stop: attempt.handlerReturned(), timeout: attempt.job.timeout)
     await completer.complete(attempt, verdict)
     attempts.remove(attempt)

@@ -62,7 +62,8 @@ struct WorkerParts: Sendable {
     let completer = Completer(store: store, discard: discard, tally: tally, logger: logger)
     producer = Producer(
       store: store, registration: registration, attempts: attempts,
-      executor: Executor(handler: handler, attempts: attempts, completer: completer), configuration: configuration,
+      executor: Executor(handler: handler, attempts: attempts, completer: completer, logger: logger),
+      configuration: configuration,
       models: models, events: events, logger: logger)
     heartbeat = Heartbeat(
       store: JobStore(session: heartbeatSession), registration: registration, registrar: registrar, attempts: attempts,

@@ -147,6 +147,31 @@ import Testing
     #expect(folder.files == [".partial/w10.11-0"])
   }
 
+  @Test func aWrongClockSweepsNothingThatIsBeingWritten() throws {
+    var calls = SystemCalls.kernel
+    // To a machine whose clock is a day ahead, every file looks a day old.
+    calls.status = { file in
+      var status = try SystemCalls.kernel.status(file)
+      status.age += 86_400
+      return status
+    }
+    _ = try store()
+    try folder.write(".partial/w2.12-0", [1])
+    #expect(try store(calls: calls).removeStalePartials() == 0)
+    #expect(folder.files == [".partial/w2.12-0"])
+  }
+
+  @Test func aFullDiskDoesNotKeepItFromSweepingItsOwn() throws {
+    var calls = SystemCalls.kernel
+    calls.open = { directory, name, flags, mode in
+      guard flags & O_CREAT == 0 else { throw SystemCallError(call: "open", subject: name, errno: ENOSPC) }
+      return try SystemCalls.kernel.open(directory, name, flags, mode)
+    }
+    _ = try store()
+    try folder.write(".partial/w1.10-0", [1])
+    #expect(try store(calls: calls).removeStalePartials() == 1)
+  }
+
   @Test func aMissingRootIsMadeAndADeepOneIsNot() throws {
     _ = try ArtifactStore(root: folder.path + "/new", workerName: "w")
     let error = #expect(throws: JobError.self) { try ArtifactStore(root: folder.path + "/a/b", workerName: "w") }

@@ -37,11 +37,13 @@ public final class PrivateCluster: Sendable {
   public static func shared() async throws -> PrivateCluster { try await sharedCluster.value }
 
   /// Starts a server of its own, for tests that stop or crash it. `remove()` ends it before the process does.
-  public static func start() async throws -> PrivateCluster {
+  ///
+  /// - Parameter environment: added to the server's.
+  public static func start(environment: [String: String] = [:]) async throws -> PrivateCluster {
     let binaries = try PostgresBinaries.find()
     return try await withCheckedThrowingContinuation { continuation in
       DispatchQueue(label: "tintype.tests.cluster").async {
-        continuation.resume(with: Result { try launch(binaries) })
+        continuation.resume(with: Result { try launch(binaries, environment) })
       }
     }
   }
@@ -89,11 +91,14 @@ public final class PrivateCluster: Sendable {
     cleanup
     """
 
-  private static func launch(_ binaries: PostgresBinaries) throws -> PrivateCluster {
+  private static func launch(
+    _ binaries: PostgresBinaries, _ environment: [String: String]
+  ) throws -> PrivateCluster {
     let command = try binaries.unprivileged(["sh", "-c", script, "tintype-test-cluster", binaries.folder])
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = command
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
     process.currentDirectoryURL = URL(filePath: "/")
     let (input, output) = try ProcessLaunch.exclusively {
       let input = Pipe()

@@ -1,43 +1,42 @@
-import Foundation
-import TestSupport
+package import Foundation
 
 /// The built `tintype` binary, run as a process of its own: what a user runs is what is tested.
-enum Tool {
+package enum Tool {
   /// Beside the test bundle, whatever the build folder is called.
-  static let path = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+  package static let path = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
     .appending(path: "tintype").path
 
-  static let demoModel = ProjectFiles.root.appending(path: "Deploy/demo-model/model").path
+  package static let demoModel = ProjectFiles.root.appending(path: "Deploy/demo-model/model").path
 
   /// What a run said and how it ended.
-  struct Outcome: Sendable {
-    let status: Int32
-    let output: String
-    let errors: String
+  package struct Outcome: Sendable {
+    package let status: Int32
+    package let output: String
+    package let errors: String
   }
 
   /// Runs to the end.
   ///
   /// - Parameter environment: added to an environment without `PG…` and `TINTYPE_…`, so that the developer's own settings
   ///   cannot decide a test.
-  static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
+  package static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
     let running = try ToolProcess(arguments, environment: environment)
     let status = await running.exitStatus()
     return Outcome(status: status, output: running.output, errors: running.errors)
   }
 
-  static func run(_ arguments: String..., environment: [String: String] = [:]) async throws -> Outcome {
+  package static func run(_ arguments: String..., environment: [String: String] = [:]) async throws -> Outcome {
     try await run(arguments, environment: environment)
   }
 }
 
 /// A running `tintype`. Its output goes to files, which never fill up and block it as pipes do.
-final class ToolProcess: Sendable {
+package final class ToolProcess: Sendable {
   private let process: Process
   private let folder: TemporaryFolder
   private let end: Task<Int32, Never>
 
-  init(_ arguments: [String], environment: [String: String] = [:]) throws {
+  package init(_ arguments: [String], environment: [String: String] = [:]) throws {
     folder = try TemporaryFolder()
     var inherited = ProcessInfo.processInfo.environment.filter {
       !$0.key.hasPrefix("PG") && !$0.key.hasPrefix("TINTYPE_")
@@ -67,32 +66,32 @@ final class ToolProcess: Sendable {
   }
 
   /// Waits for the process to end.
-  func exitStatus() async -> Int32 { await end.value }
+  package func exitStatus() async -> Int32 { await end.value }
 
-  var output: String { (try? String(contentsOfFile: folder.path("out"), encoding: .utf8)) ?? "" }
-  var errors: String { (try? String(contentsOfFile: folder.path("err"), encoding: .utf8)) ?? "" }
-  var isRunning: Bool { process.isRunning }
-  var processIdentifier: Int32 { process.processIdentifier }
+  package var output: String { (try? String(contentsOfFile: folder.path("out"), encoding: .utf8)) ?? "" }
+  package var errors: String { (try? String(contentsOfFile: folder.path("err"), encoding: .utf8)) ?? "" }
+  package var isRunning: Bool { process.isRunning }
+  package var processIdentifier: Int32 { process.processIdentifier }
 
-  func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+  package func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
   /// Ends it without ceremony, for tests that are done with it.
-  func stop() async {
+  package func stop() async {
     if process.isRunning { send(SIGKILL) }
     _ = await end.value
   }
 }
 
 /// A folder that goes when its owner does. World-accessible: workers of tests may run as another user.
-final class TemporaryFolder: Sendable {
-  let url: URL
+package final class TemporaryFolder: Sendable {
+  package let url: URL
 
-  init() throws {
+  package init() throws {
     url = FileManager.default.temporaryDirectory.appending(path: "tintype-e2e-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
   }
 
   deinit { try? FileManager.default.removeItem(at: url) }
 
-  func path(_ name: String) -> String { url.appending(path: name).path }
+  package func path(_ name: String) -> String { url.appending(path: name).path }
 }
