@@ -14,7 +14,7 @@
 public enum ProcessorCount {
   /// Processors in the affinity mask, limited by the `cpu.max` of the control group and its ancestors; at least 1.
   public static var available: Int {
-    let quota = quota(groups: contents("/proc/self/cgroup") ?? "", contents: contents)
+    let quota = quota(groups: SystemFile.contents("/proc/self/cgroup") ?? "", contents: SystemFile.contents)
     return max(1, min(affinity, quota ?? affinity))
   }
 
@@ -22,7 +22,8 @@ public enum ProcessorCount {
   ///
   /// Read from `/proc` because the C call is hidden from Swift (it is a GNU extension); elsewhere all processors count.
   static var affinity: Int {
-    affinity(status: contents("/proc/self/status") ?? "") ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    affinity(status: SystemFile.contents("/proc/self/status") ?? "")
+      ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
   }
 
   /// Processors in the `Cpus_allowed_list` line ("0-3,8") of `/proc/self/status`; nil without such a line.
@@ -83,16 +84,5 @@ public enum ProcessorCount {
     guard let quota, let period else { return nil }
     guard !quota.hasPrefix("-") else { return nil }
     return limit(unified: quota + " " + period)
-  }
-
-  /// The text of a small file; nil if it cannot be read.
-  private static func contents(_ path: String) -> String? {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 16_384)
-    let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
-    guard count >= 0 else { return nil }
-    return String(decoding: bytes[..<count], as: UTF8.self)
   }
 }

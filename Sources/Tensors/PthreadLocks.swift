@@ -10,10 +10,10 @@
 ///
 /// `Synchronization.Mutex` cannot be waited on together with a condition, hence these two; and the thread
 /// sanitizer knows them.
-@safe final class PthreadMutex: @unchecked Sendable {
+@safe package final class PthreadMutex: @unchecked Sendable {
   fileprivate let pointer: UnsafeMutablePointer<pthread_mutex_t>
 
-  init() {
+  package init() {
     unsafe pointer = .allocate(capacity: 1)
     unsafe pointer.initialize(to: pthread_mutex_t())
     unsafe pthread_mutex_init(pointer, nil)
@@ -27,10 +27,10 @@
   func lock() { unsafe pthread_mutex_lock(pointer) }
   func unlock() { unsafe pthread_mutex_unlock(pointer) }
 
-  func withLock<R>(_ body: () -> R) -> R {
+  package func withLock<R>(_ body: () throws -> R) rethrows -> R {
     lock()
     defer { unlock() }
-    return body()
+    return try body()
   }
 }
 

@@ -14,11 +14,12 @@ public struct Tensor: Sendable {
   /// Number of elements.
   public var count: Int { storage.count }
 
-  /// Allocates an uninitialised tensor: the caller writes every element before anyone reads it.
+  /// Allocates an uninitialised tensor, in the current ``TensorArena`` if there is one: the caller writes every
+  /// element before anyone reads it.
   package init(uninitialized shape: [Int]) {
     precondition(shape.allSatisfy { $0 > 0 }, "tensor shape \(shape) has an empty dimension")
     self.shape = shape
-    self.storage = TensorStorage(count: shape.reduce(1, *))
+    self.storage = TensorStorage(count: shape.reduce(1, *), in: TensorArena.current)
   }
 
   /// Copies `elements` into a tensor of `shape`.

@@ -8,7 +8,8 @@ internal import Synchronization
   internal import Darwin
 #endif
 
-/// The memory of a ``Tensor``: owned by this object alone, 64-byte aligned, freed with it.
+/// The memory of a ``Tensor``: owned by this object alone, 64-byte aligned, given back with it, to the arena that it
+/// came from or to the system.
 ///
 /// A cache line of known values lies before the first and after the last element: a kernel that writes outside
 /// of its result destroys it, and ``guardsAreIntact`` tells. Sixteen stores an allocation is nothing.
@@ -31,24 +32,42 @@ internal import Synchronization
   private static let hugePage = 2 << 20
 
   private let base: UnsafeMutablePointer<Float>
+  private let arena: TensorArena?
 
-  package init(count: Int) {
+  /// - Parameter arena: nil for memory of its own.
+  package init(count: Int, in arena: TensorArena? = nil) {
     let total = count + 2 * Self.guardCount
     let byteCount = total * MemoryLayout<Float>.stride
-    let isHuge = byteCount >= Self.hugeByteCount
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: isHuge ? Self.hugePage : 64)
-    #if os(Linux)
-      // Advice: whether it is taken changes the speed alone.
-      if isHuge { unsafe _ = madvise(raw, byteCount, Int32(MADV_HUGEPAGE)) }
-    #endif
+    let block = unsafe arena?.allocate(byteCount: byteCount)
+    self.arena = unsafe block == nil ? nil : arena
+    let raw = unsafe block ?? Self.allocate(byteCount: byteCount)
     unsafe base = raw.bindMemory(to: Float.self, capacity: total)
     unsafe elements = UnsafeMutableBufferPointer(start: base + Self.guardCount, count: count)
+    // A plan reserves memory and must not fill it.
+    if arena?.isPlanning == true { return }
     unsafe base.initialize(repeating: Self.guardPattern, count: Self.guardCount)
     unsafe (base + Self.guardCount + count).initialize(repeating: Self.guardPattern, count: Self.guardCount)
     if Self.poisonsNewMemory.isOn { unsafe elements.initialize(repeating: .nan) }
   }
 
-  deinit { unsafe UnsafeMutableRawPointer(base).deallocate() }
+  deinit {
+    let raw = unsafe UnsafeMutableRawPointer(base)
+    if let arena {
+      unsafe arena.deallocate(raw, byteCount: (count + 2 * Self.guardCount) * MemoryLayout<Float>.stride)
+    } else {
+      unsafe raw.deallocate()
+    }
+  }
+
+  private static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+    let isHuge = byteCount >= hugeByteCount
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: isHuge ? hugePage : 64)
+    #if os(Linux)
+      // Advice: whether it is taken changes the speed alone.
+      if isHuge { unsafe _ = madvise(raw, byteCount, Int32(MADV_HUGEPAGE)) }
+    #endif
+    return unsafe raw
+  }
 
   /// Whether nothing has been written beside the elements.
   package var guardsAreIntact: Bool {

@@ -17,7 +17,7 @@ struct Tintype: AsyncParsableCommand {
       """,
     version: Version.text,
     groupedSubcommands: [
-      CommandGroup(name: "Pictures:", subcommands: [GenerateCommand.self, ModelsCommand.self]),
+      CommandGroup(name: "Pictures:", subcommands: [GenerateCommand.self, ModelsCommand.self, BenchCommand.self]),
       CommandGroup(name: "The queue:", subcommands: [EnqueueCommand.self, JobsCommand.self, QueuesCommand.self]),
       CommandGroup(
         name: "Operation:",

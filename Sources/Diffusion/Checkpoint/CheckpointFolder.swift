@@ -57,10 +57,14 @@ public struct CheckpointFolder: Sendable {
     try TokenizerConfig(folder: folder(of: component))
   }
 
-  /// Opens a component's weights and checks the files; tensors are read as they are taken.
-  public func weights(component: String) throws -> WeightStore {
+  /// Opens a component's weights and checks the files.
+  ///
+  /// - Parameter prefetches: whether the bytes of each tensor are read ahead once it is taken; a network that will not
+  ///   compute asks for none.
+  public func weights(component: String, prefetches: Bool = true) throws -> WeightStore {
     let files = try weightFiles(component: component).files
-    return try WeightStore(component: component, folder: folder(of: component), files: files)
+    return try WeightStore(
+      component: component, folder: folder(of: component), files: files, prefetches: prefetches)
   }
 
   func weightFiles(component: String) throws -> WeightFiles {

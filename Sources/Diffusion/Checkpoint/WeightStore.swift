@@ -17,15 +17,18 @@ public final class WeightStore {
   /// As `unet`, for messages.
   public let component: String
   private let folder: String
+  private let prefetches: Bool
   private var sources: [String: Source] = [:]
   private var taken: Set<String> = []
   /// Told the share of the tensors that are taken, 0…1, before each one; what it throws ends the loading.
   var willTake: (Double) throws -> Void = { _ in }
 
   /// Over files whose tensors have no name in common.
-  init(component: String, folder: String, files: [SafetensorsFile]) throws {
+  /// - Parameter prefetches: whether a weight's bytes are read ahead once it is taken.
+  init(component: String, folder: String, files: [SafetensorsFile], prefetches: Bool) throws {
     self.component = component
     self.folder = folder
+    self.prefetches = prefetches
     for file in files {
       for stored in file.tensors.keys {
         let name = WeightNames.current(stored, component: component)
@@ -63,7 +66,7 @@ public final class WeightStore {
     let parameter: Parameter
     do {
       parameter = try source.file.parameter(source.storedName)
-      try source.file.prefetch(source.storedName)
+      if prefetches { try source.file.prefetch(source.storedName) }
     } catch let error as SafetensorsError {
       throw CheckpointError(
         .unexpectedTensor, path: error.path, "tensor \(source.storedName) \(error.message)", cause: error)

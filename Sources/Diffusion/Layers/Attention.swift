@@ -5,6 +5,7 @@ internal import Tensors
 struct Attention: Sendable {
   private let device: any Device
   private let heads: Int
+  private let keyID = LayerID(), valueID = LayerID()
   private let toQ: Linear, toK: Linear, toV: Linear, toOut: Linear
 
   /// - Parameters:
@@ -26,11 +27,17 @@ struct Attention: Sendable {
     toOut = try Linear(weights["to_out", 0], features, features)
   }
 
-  /// Queries x `[N, T, C]` over `context` `[N, S, K]` (x itself when nil), plus `residual` `[N, T, C]`.
-  func callAsFunction(_ x: Tensor, context: Tensor? = nil, residual: Tensor) throws -> Tensor {
-    let context = context ?? x
+  /// Queries x `[N, T, C]` over x itself, plus `residual` `[N, T, C]`.
+  func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
+    let attended = try device.attention(query: toQ(x), key: toK(x), value: toV(x), heads: heads, causal: false)
+    return try toOut(attended, residual: residual)
+  }
+
+  /// Queries x `[N, T, C]` over `context` `[N, S, K]`, whose keys and values `memo` keeps, plus `residual` `[N, T, C]`.
+  func callAsFunction(_ x: Tensor, context: Tensor, memo: LayerMemo, residual: Tensor) throws -> Tensor {
     let attended = try device.attention(
-      query: toQ(x), key: toK(context), value: toV(context), heads: heads, causal: false)
+      query: toQ(x), key: memo.tensor(keyID) { try toK(context) }, value: memo.tensor(valueID) { try toV(context) },
+      heads: heads, causal: false)
     return try toOut(attended, residual: residual)
   }
 

@@ -5,6 +5,7 @@ internal import Tensors
 ///     h = conv1(silu(norm1(x))) + time_emb_proj(silu(temb))
 ///     x' = conv2(silu(norm2(h))) + shortcut(x)
 struct ResnetBlock2D: Sendable {
+  private let addendID = LayerID()
   private let norm1: GroupNorm, conv1: Conv2D
   private let timeProjection: Linear?
   private let norm2: GroupNorm, conv2: Conv2D
@@ -26,11 +27,13 @@ struct ResnetBlock2D: Sendable {
   }
 
   /// x `[N, H, W, in]` → `[N, H, W, out]`.
-  /// - Parameter activatedTime: `silu(temb)` `[N, timeChannels]`: the same for every block of a step, so the UNet
-  ///   computes it once.
-  func callAsFunction(_ x: Tensor, activatedTime: Tensor? = nil) throws -> Tensor {
+  func callAsFunction(_ x: Tensor, time: TimeConditioning? = nil) throws -> Tensor {
     let addend: Tensor? =
-      if let timeProjection, let activatedTime { try timeProjection(activatedTime) } else { nil }
+      if let timeProjection, let time {
+        try time.memo.tensor(addendID) { try timeProjection(time.activated) }
+      } else {
+        nil
+      }
     let hidden = try conv1(norm1(x, activation: .silu), channelAddend: addend)
     return try conv2(norm2(hidden, activation: .silu), residual: shortcut?(x) ?? x)
   }
@@ -39,4 +42,12 @@ struct ResnetBlock2D: Sendable {
   func cost(pixels: Int) -> Double {
     conv1.cost(pixels: pixels) + conv2.cost(pixels: pixels) + (shortcut?.cost(rows: pixels) ?? 0)
   }
+}
+
+/// The timestep, as the residual blocks see it.
+struct TimeConditioning {
+  /// `silu(temb)` `[N, timeChannels]`: the same for every block of a step, so the UNet computes it once.
+  let activated: Tensor
+  /// The blocks' projections of it.
+  let memo: LayerMemo
 }

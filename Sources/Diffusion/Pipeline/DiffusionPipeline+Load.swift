@@ -16,11 +16,12 @@ extension DiffusionPipeline {
     let checkpoint = try CheckpointFolder(path: folder)
     let index = checkpoint.index
     let components = index.weightComponents
+    let isPlanning = device is PlanningDevice
     var loaded = 0
 
     /// Builds one network and makes sure that nothing of its files is left over.
     func load<Network>(_ component: String, _ build: (WeightStore) throws -> Network) throws -> Network {
-      let store = try checkpoint.weights(component: component)
+      let store = try checkpoint.weights(component: component, prefetches: !isPlanning)
       let before = loaded
       store.willTake = { share in try progress((Double(before) + share) / Double(components.count)) }
       let network = try build(store)
@@ -65,7 +66,7 @@ extension DiffusionPipeline {
         encoders: encoders, readout: isXL ? .penultimateLayer : .lastLayerNormalized,
         zerosWithoutNegativePrompt: isXL && index.forceZerosForEmptyPrompt, device: device),
       unet: unet, vae: vae, scheduler: scheduler, latentChannels: vaeConfig.latentChannels,
-      scalingFactor: vaeConfig.scalingFactor)
+      scalingFactor: vaeConfig.scalingFactor, arena: TensorArena(isPlanning: isPlanning))
   }
 
   /// Refuses components that cannot work together, each of which may be sound in itself.

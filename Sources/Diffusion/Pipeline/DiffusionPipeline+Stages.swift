@@ -1,43 +1,57 @@
 internal import Tensors
 
-/// What the UNet is told beside latents and timestep: one row, or with guidance two, the negative prompt's first.
-struct Conditioning {
-  let context: Tensor
-  let added: UNet2DConditionModel.AddedConditioning?
-}
-
 /// The stages of ``DiffusionPipeline/generate(_:control:trace:)``.
 extension DiffusionPipeline {
-  /// Encodes the prompt and, when there is guidance, the negative prompt.
+  /// Encodes the prompt and, when there is guidance, the negative prompt; or finds them encoded.
+  ///
+  /// - Parameter trace: what it keeps is not in the cache, so with it everything is computed.
   func condition(
-    on request: GenerationRequest, _ plan: GenerationPlan, warnings: inout [String], meter: WorkMeter,
-    trace: TraceRecorder?
-  ) throws -> Conditioning {
+    on request: GenerationRequest, _ plan: GenerationPlan, meter: WorkMeter, trace: TraceRecorder?
+  ) throws -> (conditioning: Conditioning, wasKnown: Bool) {
+    let key = conditioningKey(of: request, plan)
+    if trace == nil, let known = prompts.conditioning(key) {
+      try meter.advance(textCost(of: key))
+      return (known, true)
+    }
+    let conditioning = try encode(key, meter: meter, trace: trace)
+    prompts.insert(conditioning, key)
+    return (conditioning, false)
+  }
+
+  private func conditioningKey(of request: GenerationRequest, _ plan: GenerationPlan) -> Conditioning.Key {
+    let isGuided = plan.guidanceScale != nil
+    let usesZeros = request.negativePrompt == nil && promptEncoder.zerosWithoutNegativePrompt
+    return Conditioning.Key(
+      prompt: request.prompt, negativePrompt: isGuided && !usesZeros ? request.negativePrompt ?? "" : nil,
+      isGuided: isGuided)
+  }
+
+  private func encode(_ key: Conditioning.Key, meter: WorkMeter, trace: TraceRecorder?) throws -> Conditioning {
+    var warnings: [String] = []
     let positive = try promptEncoder.encode(
-      request.prompt, field: "prompt", warnings: &warnings, meter: meter, trace: trace)
-    // SDXL's size conditioning: original size, corner of the crop, target size; heights first.
-    let (height, width) = (Float(plan.height), Float(plan.width))
-    let timeIDs: [Float] = [height, width, 0, 0, height, width]
-    guard plan.guidanceScale != nil else {
-      if let text = request.negativePrompt, !text.isEmpty {
-        warnings.append(
-          "negative_prompt was ignored: guidance_scale is \(request.guidanceScale), and only values above 1 use it")
-      }
-      return Conditioning(
-        context: positive.context, added: positive.pooled.map { .init(textEmbeds: $0, timeIDs: [timeIDs]) })
+      key.prompt, field: "prompt", warnings: &warnings, meter: meter, trace: trace)
+    guard key.isGuided else {
+      return Conditioning(context: positive.context, pooled: positive.pooled, warnings: warnings)
     }
     let negative =
-      if request.negativePrompt == nil, promptEncoder.zerosWithoutNegativePrompt {
-        positive.zeros
+      if let text = key.negativePrompt {
+        try promptEncoder.encode(text, field: "negative_prompt", warnings: &warnings, meter: meter, trace: trace)
       } else {
-        try promptEncoder.encode(
-          request.negativePrompt ?? "", field: "negative_prompt", warnings: &warnings, meter: meter, trace: trace)
+        positive.zeros
       }
-    var added: UNet2DConditionModel.AddedConditioning?
-    if let first = negative.pooled, let second = positive.pooled {
-      added = .init(textEmbeds: first.stacked(with: second), timeIDs: [timeIDs, timeIDs])
-    }
-    return Conditioning(context: negative.context.stacked(with: positive.context), added: added)
+    var pooled: Tensor?
+    if let first = negative.pooled, let second = positive.pooled { pooled = first.stacked(with: second) }
+    return Conditioning(context: negative.context.stacked(with: positive.context), pooled: pooled, warnings: warnings)
+  }
+
+  private func textCost(of key: Conditioning.Key) -> Double {
+    promptEncoder.cost * (key.negativePrompt == nil ? 1 : 2)
+  }
+
+  /// Says that a negative prompt has no effect.
+  func warningOfIgnoredNegativePrompt(_ request: GenerationRequest, _ plan: GenerationPlan) -> String? {
+    guard plan.guidanceScale == nil, let text = request.negativePrompt, !text.isEmpty else { return nil }
+    return "negative_prompt was ignored: guidance_scale is \(request.guidanceScale), and only values above 1 use it"
   }
 
   /// The noisiest latents of a run. Draws, in this order: with an initial picture the sample of its latents, then in
@@ -61,13 +75,20 @@ extension DiffusionPipeline {
   /// The noise in `input`. With guidance (Ho and Salimans 2022) both prompts run as one batch, and the prediction moves
   /// from the negative prompt's towards, and past, the prompt's.
   func predictNoise(
-    in input: Tensor, timestep: Float, _ conditioning: Conditioning, _ guidanceScale: Double?, _ meter: WorkMeter
+    in input: Tensor, timestep: Float, _ conditioning: Conditioning, _ plan: GenerationPlan, _ meter: WorkMeter
   ) throws -> Tensor {
+    // SDXL's size conditioning: original size, corner of the crop, target size; heights first.
+    let (height, width) = (Float(plan.height), Float(plan.width))
+    let added = conditioning.pooled.map { pooled in
+      UNet2DConditionModel.AddedConditioning(
+        textEmbeds: pooled,
+        timeIDs: Array(repeating: [height, width, 0, 0, height, width], count: pooled.shape[0]))
+    }
     func prediction(_ sample: Tensor) throws -> Tensor {
       try unet(
-        sample, timestep: timestep, context: conditioning.context, added: conditioning.added, meter: meter)
+        sample, timestep: timestep, context: conditioning.context, added: added, memo: conditioning.memo, meter: meter)
     }
-    guard let guidanceScale else { return try prediction(input) }
+    guard let guidanceScale = plan.guidanceScale else { return try prediction(input) }
     let (negative, positive) = try prediction(input.stacked(with: input)).halves
     let direction = try device.combine(1, positive, -1, negative)
     return try device.combine(1, negative, Float(guidanceScale), direction)
@@ -77,8 +98,7 @@ extension DiffusionPipeline {
   func cost(of plan: GenerationPlan, for request: GenerationRequest) -> Double {
     let (height, width) = (plan.latentShape[1], plan.latentShape[2])
     let isGuided = plan.guidanceScale != nil
-    let encodesNegative = isGuided && !(request.negativePrompt == nil && promptEncoder.zerosWithoutNegativePrompt)
-    let text = promptEncoder.cost * (encodesNegative ? 2 : 1)
+    let text = textCost(of: conditioningKey(of: request, plan))
     let encode = request.initialImage == nil ? 0 : vae.encodingCost(height: plan.height, width: plan.width)
     let step = unet.cost(height: height, width: width, contextTokens: promptEncoder.length) * (isGuided ? 2 : 1)
     let picture = step * Double(plan.schedule.stepCount) + vae.decodingCost(height: height, width: width)

@@ -2,8 +2,8 @@ internal import Tensors
 
 /// A loaded model: text (and a picture) in, pictures out.
 ///
-/// It holds no state between runs, so one value serves any number of requests; a run uses the device's threads, so
-/// runs one after another are no slower than runs side by side.
+/// Between runs it holds nothing that a picture depends on, so one value serves any number of requests; a run uses the
+/// device's threads, so runs one after another are no slower than runs side by side.
 public final class DiffusionPipeline: Sendable {
   /// What the model is.
   public let info: ModelInfo
@@ -14,10 +14,15 @@ public final class DiffusionPipeline: Sendable {
   let scheduler: any NoiseScheduler
   let latentChannels: Int
   let scalingFactor: Float
+  /// Where a run's tensors live; kept, so that the next run finds its memory in place.
+  let arena: TensorArena?
+  /// Prompts of earlier runs.
+  let prompts = PromptCache()
 
   init(
     info: ModelInfo, device: any Device, promptEncoder: PromptEncoder, unet: UNet2DConditionModel,
-    vae: AutoencoderKL, scheduler: any NoiseScheduler, latentChannels: Int, scalingFactor: Double
+    vae: AutoencoderKL, scheduler: any NoiseScheduler, latentChannels: Int, scalingFactor: Double,
+    arena: TensorArena?
   ) {
     self.info = info
     self.device = device
@@ -27,6 +32,7 @@ public final class DiffusionPipeline: Sendable {
     self.scheduler = scheduler
     self.latentChannels = latentChannels
     self.scalingFactor = Float(scalingFactor)
+    self.arena = arena
   }
 
   /// Makes the pictures that `request` asks for. Synchronous: it computes on the calling thread and the device's.
@@ -42,18 +48,31 @@ public final class DiffusionPipeline: Sendable {
     _ request: GenerationRequest, control: GenerationControl = GenerationControl(), trace: TraceRecorder? = nil
   ) throws -> GenerationResult {
     let plan = try plan(request)
+    arena?.restart()
+    defer {
+      prompts.trim()
+      arena?.trim()
+    }
+    return try TensorArena.$current.withValue(arena) {
+      try draw(request, plan, control: control, trace: trace)
+    }
+  }
+
+  private func draw(
+    _ request: GenerationRequest, _ plan: GenerationPlan, control: GenerationControl, trace: TraceRecorder?
+  ) throws -> GenerationResult {
     let (schedule, stepCount) = (plan.schedule, plan.schedule.stepCount)
     let meter = WorkMeter(
       total: cost(of: plan, for: request), stepCount: stepCount * request.imageCount, control: control)
     var times = ComponentTimes()
-    var warnings: [String] = []
     trace?.record("timesteps", list: schedule.timesteps)
     trace?.record("sigmas", list: schedule.sigmas)
 
     try meter.begin(.encodeText)
-    let conditioning = try times.measure("text") {
-      try condition(on: request, plan, warnings: &warnings, meter: meter, trace: trace)
+    let (conditioning, isKnown) = try times.measure("text") {
+      try condition(on: request, plan, meter: meter, trace: trace)
     }
+    let warnings = conditioning.warnings + [warningOfIgnoredNegativePrompt(request, plan)].compactMap(\.self)
     var initial: DiagonalGaussianDistribution?
     if let picture = request.initialImage {
       try meter.begin(.encodeImage)
@@ -71,7 +90,7 @@ public final class DiffusionPipeline: Sendable {
         try meter.beginStep()
         let input = schedule.scaleModelInput(latents, at: step)
         let noisePrediction = try times.measure("unet") {
-          try predictNoise(in: input, timestep: schedule.timesteps[step], conditioning, plan.guidanceScale, meter)
+          try predictNoise(in: input, timestep: schedule.timesteps[step], conditioning, plan, meter)
             .requireFinite("the UNet's output at step \(step + 1) of \(stepCount)")
         }
         let noise = scheduler.needsNoise ? drawNoise(plan.latentShape, &generator) : nil
@@ -89,6 +108,10 @@ public final class DiffusionPipeline: Sendable {
       trace?.record("decoded", map: decoded)
       images.append(GenerationResult.Image(pixels: RGBPixels(decoded), seed: seed))
     }
-    return GenerationResult(images: images, warnings: warnings, timings: times.seconds)
+    if isKnown { times.forget("text") }
+    return GenerationResult(images: images, warnings: warnings, timings: times.seconds, promptWasKnown: isKnown)
   }
+
+  /// Drops what is kept of earlier prompts, so that the next run takes as long as the first.
+  public func forgetPrompts() { prompts.removeAll() }
 }

@@ -72,14 +72,17 @@ public struct GenerationResult: Sendable {
   public let images: [Image]
   /// For the user: the prompt was cut, the negative prompt was ignored.
   public let warnings: [String]
-  /// Seconds by component: `text`, `vae_encode`, `unet`, `vae_decode`.
+  /// Seconds by component: `text`, `vae_encode`, `unet`, `vae_decode`. No `text` when the prompt was known.
   public let timings: [String: Double]
+  /// Whether an earlier run had encoded the prompt.
+  public let promptWasKnown: Bool
 
   /// What a run made, in seed order.
-  public init(images: [Image], warnings: [String], timings: [String: Double]) {
+  public init(images: [Image], warnings: [String], timings: [String: Double], promptWasKnown: Bool = false) {
     self.images = images
     self.warnings = warnings
     self.timings = timings
+    self.promptWasKnown = promptWasKnown
   }
 }
 

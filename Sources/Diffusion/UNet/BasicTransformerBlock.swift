@@ -24,9 +24,9 @@ struct BasicTransformerBlock: Sendable {
   }
 
   /// x `[N, T, C]`, context `[N, S, K]` → `[N, T, C]`.
-  func callAsFunction(_ x: Tensor, context: Tensor) throws -> Tensor {
+  func callAsFunction(_ x: Tensor, context: Tensor, memo: LayerMemo) throws -> Tensor {
     var x = try attention1(norm1(x), residual: x)
-    x = try attention2(norm2(x), context: context, residual: x)
+    x = try attention2(norm2(x), context: context, memo: memo, residual: x)
     return try feedForward(norm3(x), residual: x)
   }
 

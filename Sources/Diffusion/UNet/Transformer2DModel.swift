@@ -18,14 +18,15 @@ struct Transformer2DModel: Sendable {
     projectOut = try Linear(weights["proj_out"], channels, channels)
   }
 
-  /// x `[N, H, W, C]`, context `[N, S, K]` → `[N, H, W, C]`.
-  func callAsFunction(_ x: Tensor, context: Tensor, meter: WorkMeter) throws -> Tensor {
+  /// x `[N, H, W, C]` → `[N, H, W, C]`.
+  func callAsFunction(_ x: Tensor, _ state: UNetState) throws -> Tensor {
+    let context = state.context
     let shape = x.shape
     let tokens = shape[1] * shape[2]
     var hidden = try projectIn(norm(x).reshaped([shape[0], tokens, shape[3]]))
     for block in blocks {
-      hidden = try block(hidden, context: context)
-      try meter.advance(Double(shape[0]) * block.cost(tokens: tokens, contextTokens: context.shape[1]))
+      hidden = try block(hidden, context: context, memo: state.textMemo)
+      try state.meter.advance(Double(shape[0]) * block.cost(tokens: tokens, contextTokens: context.shape[1]))
     }
     return try projectOut(hidden.reshaped(shape), residual: x)
   }

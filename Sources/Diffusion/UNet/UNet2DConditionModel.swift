@@ -18,6 +18,7 @@ package struct UNet2DConditionModel: Sendable {
   }
 
   private let device: any Device
+  private let timeID = LayerID()
   private let timeProjection: Timesteps, timeEmbedding: TimestepEmbedding
   private let addProjection: Timesteps?, addEmbedding: TimestepEmbedding?
   private let convIn: Conv2D
@@ -76,11 +77,17 @@ package struct UNet2DConditionModel: Sendable {
   }
 
   /// Predicts the noise in `sample` `[N, H, W, 4]` at `timestep`, with the text `context` `[N, S, K]`.
+  /// - Parameter memo: kept by a caller that comes back with the same `context` and `added.textEmbeds`.
   package func callAsFunction(
-    _ sample: Tensor, timestep: Float, context: Tensor, added: AddedConditioning?, meter: WorkMeter
+    _ sample: Tensor, timestep: Float, context: Tensor, added: AddedConditioning?, memo: UNetMemo = UNetMemo(),
+    meter: WorkMeter
   ) throws -> Tensor {
-    let time = try embedding(timestep, batch: sample.shape[0], added: added)
-    let state = UNetState(activatedTime: try device.activate(time, .silu), context: context, meter: meter)
+    let timeMemo = memo.step(timestep, timeIDs: added?.timeIDs ?? [])
+    let time = try timeMemo.tensor(timeID) {
+      try device.activate(embedding(timestep, batch: sample.shape[0], added: added), .silu)
+    }
+    let state = UNetState(
+      time: TimeConditioning(activated: time, memo: timeMemo), context: context, textMemo: memo.text, meter: meter)
     var x = try convIn(sample)
     var skips = [x]
     for block in downBlocks { x = try block(x, state, skips: &skips) }

@@ -22,10 +22,10 @@ struct UNetMidBlock2DCrossAttn: Sendable {
   /// x `[N, H, W, C]` → the same shape.
   func callAsFunction(_ x: Tensor, _ state: UNetState) throws -> Tensor {
     let resnetCost = Double(x.shape[0]) * resnet1.cost(pixels: MapSize(x).pixels)
-    var x = try resnet1(x, activatedTime: state.activatedTime)
+    var x = try resnet1(x, time: state.time)
     try state.meter.advance(resnetCost)
-    x = try attention(x, context: state.context, meter: state.meter)
-    x = try resnet2(x, activatedTime: state.activatedTime)
+    x = try attention(x, state)
+    x = try resnet2(x, time: state.time)
     try state.meter.advance(resnetCost)
     return x
   }

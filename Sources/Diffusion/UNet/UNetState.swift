@@ -2,10 +2,12 @@ internal import Tensors
 
 /// What every block of one UNet evaluation reads.
 struct UNetState {
-  /// `silu(temb)` `[N, timeEmbedDim]`.
-  let activatedTime: Tensor
+  /// The timestep.
+  let time: TimeConditioning
   /// The text, `[N, S, K]`.
   let context: Tensor
+  /// What the layers made of it.
+  let textMemo: LayerMemo
   /// Told after each layer.
   let meter: WorkMeter
 }
@@ -48,9 +50,9 @@ struct ResnetAndAttention: Sendable {
   }
 
   func callAsFunction(_ x: Tensor, _ state: UNetState) throws -> Tensor {
-    let hidden = try resnet(x, activatedTime: state.activatedTime)
+    let hidden = try resnet(x, time: state.time)
     try state.meter.advance(Double(x.shape[0]) * resnet.cost(pixels: MapSize(x).pixels))
-    return try attention?(hidden, context: state.context, meter: state.meter) ?? hidden
+    return try attention?(hidden, state) ?? hidden
   }
 
   func cost(_ size: MapSize, contextTokens: Int) -> Double {
