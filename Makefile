@@ -5,10 +5,10 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test chaos lint format install clean
+.PHONY: help setup build demo test chaos lint format install check-deployments clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing to build, run and test (Debian packages; quick when nothing is)
 	@Deploy/scripts/setup
@@ -31,8 +31,11 @@ lint: setup ## Check the format of Swift files and the shell scripts
 format: ## Rewrite Swift files in the project's format
 	@swift format -i -r --configuration .ci/swift-format.json Package.swift Sources Tests Migrations
 
-install: build ## Install binary, demo model and systemd unit under PREFIX (default /usr/local)
+install: build ## Install binary, manual, demo model and systemd units under PREFIX (default /usr/local)
 	@Deploy/scripts/install '$(DESTDIR)' '$(PREFIX)'
+
+check-deployments: ## Check the container, Compose and Kubernetes files with tools from PyPI
+	@Deploy/scripts/check-deployments
 
 clean: ## Remove build products and the demo's output
 	@rm -rf .build output
