@@ -62,7 +62,8 @@ public actor InferenceEngine {
   ///   - name: nil for the default.
   ///   - progress: share of the checkpoint read, 0…1.
   /// - Returns: seconds it took, zero when it was there already.
-  /// - Throws: `JobError` with code `model_unavailable`; `CancellationError` within one tensor after the task was cancelled.
+  /// - Throws: what opening the folder throws, as it is: whoever starts a worker wants to know what is wrong with it.
+  ///   `CancellationError` within one tensor after the task was cancelled.
   @discardableResult
   public func load(_ name: String? = nil, progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> Double {
     try generator(name, progress: progress).seconds
@@ -83,7 +84,7 @@ public actor InferenceEngine {
   ) throws -> Drawing {
     // The wait for the thread may have outlived the attempt.
     if control.isCancelled() { throw CancellationError() }
-    let (generator, seconds) = try generator(model, progress: loading)
+    let (generator, seconds) = try generatorForJob(model, progress: loading)
     if control.isCancelled() { throw CancellationError() }
     let (width, height) = generator.defaultSize
     try ImageRequest.checkSize(width: request.width ?? width, height: request.height ?? height, limits: limits)
@@ -92,6 +93,24 @@ public actor InferenceEngine {
       return Drawing(result: result, model: model ?? defaultModel, facts: generator.facts, loadSeconds: seconds)
     } catch let error as DiffusionError {
       throw error.jobError
+    }
+  }
+
+  /// As ``generator(_:progress:)``, with an error as the row keeps it: this worker has no such model to offer just now.
+  private func generatorForJob(
+    _ requested: String?, progress: @escaping (Double) -> Void
+  ) throws -> (generator: any ImageGenerator, seconds: Double) {
+    do {
+      return try generator(requested, progress: progress)
+    } catch let error as CancellationError {
+      throw error
+    } catch let error as JobError {
+      throw error
+    } catch {
+      let name = requested ?? defaultModel
+      throw JobError(
+        code: "model_unavailable",
+        message: "model “\(name)” cannot be loaded from \(folders[name] ?? ""): \(error)", isPermanent: false)
     }
   }
 
@@ -114,19 +133,11 @@ public actor InferenceEngine {
     // Make room first: two models at once may be more than the machine holds.
     if loaded.count >= capacity { loaded.removeFirst(loaded.count - capacity + 1) }
     let start = ContinuousClock.now
-    do {
-      let generator = try loader(folder) { share in
-        try Task.checkCancellation()
-        progress(share)
-      }
-      loaded.append((name, generator))
-      return (generator, (ContinuousClock.now - start) / .seconds(1))
-    } catch let error as CancellationError {
-      throw error
-    } catch {
-      throw JobError(
-        code: "model_unavailable", message: "model “\(name)” cannot be loaded from \(folder): \(error)",
-        isPermanent: false)
+    let generator = try loader(folder) { share in
+      try Task.checkCancellation()
+      progress(share)
     }
+    loaded.append((name, generator))
+    return (generator, (ContinuousClock.now - start) / .seconds(1))
   }
 }

@@ -11,6 +11,9 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: state) }
     let up = try await Tool.run("up", "--state-dir", state)
     #expect(up.status == 0, "\(up.errors)")
+    // It came back when the worker was ready, not when it had registered.
+    let log = try String(contentsOfFile: "\(state)/worker.log", encoding: .utf8)
+    #expect(log.contains(/\bready\b/), "\(log)")
     let url = try #require(up.output.firstMatch(of: /psql '(.+)'/)?.1)
     let environment = ["TINTYPE_DATABASE_URL": String(url)]
 
@@ -34,6 +37,49 @@ import Testing
     #expect(try await Tool.run("down", "--state-dir", state).status == 0)
   }
 
+  @Test func theForegroundWorkerIsKnownToUpAndStoppedByDown() async throws {
+    let state = "/tmp/tintype-up-\(UUID().uuidString.prefix(8))"
+    defer { try? FileManager.default.removeItem(atPath: state) }
+    for stopsByDown in [true, false] {
+      let worker = try ToolProcess(["up", "--foreground", "--state-dir", state])
+      try await worker.wait(for: "ready", upTo: 60)
+      let second = try await Tool.run("up", "--state-dir", state)
+      #expect(second.status == 0, "\(second.errors)")
+      #expect(second.errors.contains("running already, process \(worker.processIdentifier)"), "\(second.errors)")
+      if stopsByDown {
+        let down = try await Tool.run("down", "--state-dir", state)
+        #expect(down.status == 0, "\(down.errors)")
+        #expect(down.output.contains("the worker has stopped") && down.output.contains("PostgreSQL has stopped"))
+      } else {
+        worker.send(SIGINT)
+      }
+      #expect(await worker.exitStatus() == 0, "\(worker.errors)")
+      #expect(!FileManager.default.fileExists(atPath: "\(state)/postgres/.s.PGSQL.5432"))
+    }
+  }
+
+  @Test func aModelThatCannotBeLoadedIsReportedByUp() async throws {
+    let state = "/tmp/tintype-up-\(UUID().uuidString.prefix(8))"
+    let model = "\(state)-model"
+    defer { for folder in [state, model] { try? FileManager.default.removeItem(atPath: folder) } }
+    try FileManager.default.copyItem(atPath: Tool.demoModel, toPath: model)
+    // Every file is sound, but they are not of one model: it shows when the network is built.
+    let config = URL(filePath: "\(model)/text_encoder/config.json")
+    var values = try #require(
+      try JSONSerialization.jsonObject(with: Data(contentsOf: config)) as? [String: Any])
+    let layers = try #require(values["num_hidden_layers"] as? Int)
+    values["num_hidden_layers"] = layers - 1
+    try JSONSerialization.data(withJSONObject: values).write(to: config)
+
+    let up = try await Tool.run("up", "--state-dir", state, "--model", model)
+    #expect(up.status == 65, "\(up.errors)")
+    #expect(up.errors.contains("no layer of the text_encoder uses"), "\(up.errors)")
+    // The next one is not taken in by the last one's log.
+    let again = try await Tool.run("up", "--state-dir", state)
+    #expect(again.status == 0, "\(again.errors)")
+    #expect(try await Tool.run("down", "--state-dir", state).status == 0)
+  }
+
   @Test func aWorkerThatCannotStartIsReportedByUp() async throws {
     let state = "/tmp/tintype-up-\(UUID().uuidString.prefix(8))"
     defer { try? FileManager.default.removeItem(atPath: state) }
@@ -42,5 +88,16 @@ import Testing
     #expect(up.status == 66, "\(up.errors)")
     #expect(up.errors.contains("model_index.json"))
     #expect(try await Tool.run("down", "--state-dir", state).status == 0)
+  }
+}
+
+extension ToolProcess {
+  /// Waits until its errors have this word.
+  fileprivate func wait(for word: String, upTo seconds: Double) async throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while !errors.contains(word) {
+      guard isRunning, ContinuousClock.now < deadline else { throw Complaint("no “\(word)” was said:\n\(errors)") }
+      try await Task.sleep(for: .milliseconds(20))
+    }
   }
 }

@@ -65,9 +65,14 @@ private struct ScriptedModel: ImageGenerator {
       }
       return ScriptedModel()
     }
-    let error = try await #require(throws: JobError.self) { try await engine.load() }
+    let error = try await #require(throws: JobError.self) {
+      try await engine.draw(request, model: nil, control: GenerationControl())
+    }
     #expect(error.code == "model_unavailable" && !error.isPermanent)
     #expect(error.message.contains("/models/a"))
+    // Whoever starts the worker gets the error itself.
+    attempts.withLock { $0 = 0 }
+    await #expect(throws: Torn.self) { try await engine.load() }
     try await engine.load()
   }
 

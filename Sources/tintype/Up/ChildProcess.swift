@@ -13,8 +13,12 @@ struct ChildProcess {
   ///   - command: an absolute path, or a name to look up on `PATH`, and the arguments.
   ///   - output: the file that takes its output and errors; created, and appended to.
   ///   - folder: where it starts.
+  ///   - environment: what it gets beside this process's own.
   ///   - isDetached: in a session of its own, so that nothing that happens to this terminal reaches it.
-  init(_ command: [String], output: String, folder: String = ".", isDetached: Bool = false) throws {
+  init(
+    _ command: [String], output: String, folder: String = ".", environment: [String: String] = [:],
+    isDetached: Bool = false
+  ) throws {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -31,7 +35,8 @@ struct ChildProcess {
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
 
     // What posix_spawn cannot do everywhere, these two do; both become the command, so the process id is its own.
-    let command = ["env", "--chdir=\(folder)"] + (isDetached ? ["setsid"] : []) + command
+    let command =
+      ["env", "--chdir=\(folder)"] + environment.map { "\($0)=\($1)" } + (isDetached ? ["setsid"] : []) + command
     try Self.keepDescriptors()
 
     var identifier = pid_t()

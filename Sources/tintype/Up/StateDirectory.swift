@@ -7,6 +7,7 @@ struct StateDirectory {
   var postgres: String { "\(path)/postgres" }
   var pictures: String { "\(path)/pictures" }
   var workerLog: String { "\(path)/worker.log" }
+  var readinessSocket: String { "\(path)/ready.sock" }
   private var workerPID: String { "\(path)/worker.pid" }
 
   /// As given, or root's and everyone else's default.
@@ -36,25 +37,31 @@ struct StateDirectory {
   /// Waits while another `up` or `down` is at work here: two at once would start two workers and remember one.
   func lock() throws -> FolderLock { try FolderLock(path: "\(path)/lock") }
 
-  /// Remembers the worker that was started.
-  func record(worker: Int32) throws { try OutputFile.write(Array("\(worker)\n".utf8), to: workerPID) }
+  /// Remembers the worker that was started, or that this process is.
+  func record(worker: Int32) throws {
+    guard let process = RunningProcess(identifier: worker) else { return }
+    try OutputFile.write(Array("\(process.description)\n".utf8), to: workerPID)
+  }
 
   func forgetWorker() { try? FileManager.default.removeItem(atPath: workerPID) }
 
-  /// The worker that was started here, if it still runs. Process ids are used again, so its command line must be ours.
+  /// The worker that was started here, in a process of its own or by `up --foreground`, if it still runs.
   func runningWorker() -> Int32? {
-    guard let text = try? String(contentsOfFile: workerPID, encoding: .utf8),
-      let number = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)),
-      let command = try? Data(contentsOf: URL(filePath: "/proc/\(number)/cmdline"))
-    else { return nil }
-    let words = command.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-    return words.contains("worker") && words.contains { $0.contains(postgres) } ? number : nil
+    (try? String(contentsOfFile: workerPID, encoding: .utf8)).flatMap { RunningProcess($0) }?.identifier
   }
 
-  /// The last lines of the worker's log.
-  func logTail(lines: Int = 10) -> String {
-    let text = (try? String(contentsOfFile: workerLog, encoding: .utf8)) ?? ""
-    return text.split(separator: "\n").suffix(lines).joined(separator: "\n  ")
+  /// Bytes of the worker's log, which goes on from start to start.
+  var logSize: UInt64 {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: workerLog)
+    return (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
+  }
+
+  /// The last lines that a worker wrote since its log had that many bytes.
+  func logTail(since start: UInt64, lines: Int = 10) -> String {
+    guard let file = FileHandle(forReadingAtPath: workerLog), (try? file.seek(toOffset: start)) != nil,
+      let text = try? file.readToEnd()
+    else { return "" }
+    return String(decoding: text, as: UTF8.self).split(separator: "\n").suffix(lines).joined(separator: "\n  ")
   }
 }
 

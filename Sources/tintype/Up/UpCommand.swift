@@ -47,23 +47,15 @@ struct UpCommand: AsyncParsableCommand {
     try await migrate(server)
     if let worker = state.runningWorker() {
       StandardError.note("a worker is running already, process \(worker)")
-      return printHowToConnect(server, state)
+      return try printHowToConnect(server, state)
     }
     let options = try workerOptions(state)
-    guard foreground else {
+    if foreground {
+      try await runWorker(options, server, state, lock)
+    } else {
       try await startWorker(options, server, state)
-      return printHowToConnect(server, state)
+      try printHowToConnect(server, state)
     }
-    printHowToConnect(server, state)
-    lock.release()
-    let logger = try logs.bootstrap()
-    do {
-      try await WorkerRun(settings: options.settings(), database: workerDatabase(server), logger: logger).run()
-    } catch {
-      _ = try? server.stop()
-      throw error
-    }
-    _ = try server.stop()
   }
 
   private func workerDatabase(_ server: EmbeddedPostgres) -> PostgresConfiguration {
@@ -87,7 +79,7 @@ struct UpCommand: AsyncParsableCommand {
     var options = try WorkerOptions.parse([])
     options.input = input
     options.threads = threads
-    options.output = try Settings.output.resolve(output) ?? state.pictures
+    options.output = try pictures(state)
     if let given = try Settings.models.resolve(ModelList.joining(model)) {
       options.model = [given]
     } else if let folder = DemoModel.find() {
@@ -100,14 +92,15 @@ struct UpCommand: AsyncParsableCommand {
     return options
   }
 
-  private func printHowToConnect(_ server: EmbeddedPostgres, _ state: StateDirectory) {
+  private func printHowToConnect(_ server: EmbeddedPostgres, _ state: StateDirectory) throws {
+    let pictures = try pictures(state)
     print(
       """
       Tintype is up. Connect with
         psql '\(server.databaseURL)'
       and ask for a picture:
         INSERT INTO tintype.jobs (prompt) VALUES ('a red house by a lake at sunset');
-      Pictures are written to \(output ?? state.pictures).
+      Pictures are written to \(pictures).
 
       For the other commands:
         export TINTYPE_DATABASE_URL='\(server.databaseURL)'
@@ -118,34 +111,63 @@ struct UpCommand: AsyncParsableCommand {
     }
   }
 
+  private func pictures(_ state: StateDirectory) throws -> String {
+    try Settings.output.resolve(output) ?? state.pictures
+  }
+
   private var stateOption: String { stateDirectory.map { " --state-dir \($0)" } ?? "" }
 
+  /// Runs the worker in this process, which the state folder remembers as it would another one: a second `up` finds it,
+  /// and `down` stops it.
+  private func runWorker(
+    _ options: WorkerOptions, _ server: EmbeddedPostgres, _ state: StateDirectory, _ lock: FolderLock
+  ) async throws {
+    let outcome: Result<Void, any Error>
+    do {
+      let worker = WorkerRun(
+        settings: try options.settings(), database: workerDatabase(server), logger: try logs.bootstrap())
+      try state.record(worker: ProcessInfo.processInfo.processIdentifier)
+      try printHowToConnect(server, state)
+      lock.release()
+      outcome = .success(try await worker.run())
+    } catch {
+      lock.release()
+      outcome = .failure(error)
+    }
+    // A `down` that waits for this worker holds the lock until the worker is forgotten; an `up` that has come in between
+    // has started a worker of its own, which needs the server.
+    state.forgetWorker()
+    let last = try state.lock()
+    if state.runningWorker() == nil { _ = try server.stop() }
+    last.release()
+    try outcome.get()
+  }
+
+  /// Starts the worker in a process of its own and waits until it is ready: connected, registered, its model loaded.
   private func startWorker(_ options: WorkerOptions, _ server: EmbeddedPostgres, _ state: StateDirectory) async throws {
-    // What is wrong with the options or the models is said here, not in a log: a worker registers before it loads.
+    // What can be seen at once is said at once, and without a log around it.
     for model in try options.settings().models { _ = try CheckpointFolder(path: model.folder).summary() }
     let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+    let readiness = try ReadinessSocket(path: state.readinessSocket)
+    let logStart = state.logSize
     let worker = try ChildProcess(
       [program] + options.arguments(databaseURL: server.databaseURL) + logs.arguments, output: state.workerLog,
-      isDetached: true)
+      environment: ["NOTIFY_SOCKET": readiness.path], isDetached: true)
     try state.record(worker: worker.processIdentifier)
-    let session = PostgresSession(
-      PostgresConfiguration(url: server.databaseURL, applicationName: "tintype up"), patience: .zero)
-    let store = JobStore(session: session)
     let bar = ProgressBar()
     defer { bar.finish() }
     while true {
+      readiness.listen()
+      if readiness.isReady { return }
       if let status = worker.poll() {
-        await session.close()
         state.forgetWorker()
         throw CommandError(
-          ExitStatus(rawValue: status) ?? .internalError, "the worker ended:\n  \(state.logTail())",
-          remedy: "Its whole log is \(state.workerLog).")
+          ExitStatus(rawValue: status) ?? .internalError,
+          "the worker ended before it was ready:\n  \(state.logTail(since: logStart))",
+          remedy: "Its whole log is \(state.workerLog). PostgreSQL runs on; `tintype down\(stateOption)` stops it.")
       }
-      let known = try await store.workerStatus()
-      if known.contains(where: { $0.processID == worker.processIdentifier && $0.state == "running" }) { break }
-      bar.update("waiting for the worker", fraction: 0)
-      try await Task.sleep(for: .milliseconds(100))
+      bar.update(readiness.status, fraction: 0)
+      try await Task.sleep(for: .milliseconds(50))
     }
-    await session.close()
   }
 }
