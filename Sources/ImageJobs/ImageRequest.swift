@@ -55,7 +55,7 @@ package enum ImageRequest {
         code: "too_large_for_worker",
         message:
           "width × height is \(width) × \(height); this worker draws at most \(limits.pixelBound) pixels. Ask for a "
-          + "smaller picture, or run a worker with higher limits.", isPermanent: false)
+          + "smaller picture, or run a worker with a larger --max-pixels.", isPermanent: false)
     }
   }
 

@@ -20,7 +20,7 @@ public enum DType: String, Sendable, CaseIterable {
   /// Extents as the checkpoint states them (PyTorch order: linear `[out, in]`, convolution `[out, in, kh, kw]`).
   public let shape: [Int]
   /// `shape` elements of `dtype`, little-endian, contiguous; aligned to the element's size.
-  package let bytes: UnsafeRawBufferPointer
+  private let bytes: UnsafeRawBufferPointer
   /// Keeps `bytes` valid.
   private let owner: any AnyObject & Sendable
 
@@ -36,6 +36,13 @@ public enum DType: String, Sendable, CaseIterable {
     self.shape = shape
     unsafe self.bytes = bytes
     self.owner = owner
+  }
+
+  /// Calls `body` with the stored elements, which are valid within it. There is no other way to them: a pointer that was kept
+  /// could outlive the last use of the weight, and with it the owner.
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    defer { withExtendedLifetime(owner) {} }
+    return try unsafe body(bytes)
   }
 
   /// The same bytes under another shape of equal count (an old 1x1 convolution read as a linear, say).

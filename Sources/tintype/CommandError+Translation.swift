@@ -4,6 +4,7 @@ import JobStore
 import Jobs
 import Postgres
 import Safetensors
+import Tensors
 import Worker
 
 extension CommandError {
@@ -18,11 +19,26 @@ extension CommandError {
     case let error as SafetensorsError:
       self.init(error.code == .inputOutput ? .inputOutput : .invalidData, "\(error)")
     case let error as SchedulerError: self.init(.invalidData, "\(error)")
-    case let error as DiffusionError: self.init(.invalidData, "\(error)")
+    case let error as DiffusionError: self.init(Self.status(of: error.code), "\(error)")
+    case let error as DeviceError: self.init(Self.status(of: error.code), error.message)
     case let error as JobError: self.init(Self.status(ofJobError: error.code), error.message)
     case is CancellationError: self.init(.interrupted, "stopped; nothing was written.")
     case let error as CocoaError: self.init(.inputOutput, error.localizedDescription)
     default: return nil
+    }
+  }
+
+  private static func status(of code: DiffusionError.Code) -> ExitStatus {
+    switch code {
+    // Weights that give NaN are a file's content too.
+    case .invalidRequest, .checkpoint, .notFinite: .invalidData
+    }
+  }
+
+  private static func status(of code: DeviceError.Code) -> ExitStatus {
+    switch code {
+    case .unsupportedInstructions: .usage
+    case .wrongArithmetic: .unavailable
     }
   }
 

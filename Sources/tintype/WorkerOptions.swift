@@ -11,6 +11,7 @@ struct WorkerOptions: ParsableArguments {
   @Option(name: Settings.input.name, help: Settings.input.help) var input: String?
   @Option(name: Settings.queues.name, help: Settings.queues.help) var queue: [NameList] = []
   @Option(name: Settings.maxJobs.name, help: Settings.maxJobs.help) var maxJobs: PositiveInteger?
+  @Option(name: Settings.maxPixels.name, help: Settings.maxPixels.help) var maxPixels: PositiveInteger?
   @Option(name: Settings.idleExit.name, help: Settings.idleExit.help) var idleExit: Seconds?
   @Option(name: Settings.workerName.name, help: Settings.workerName.help) var name: String?
   @Option(name: Settings.drainTimeout.name, help: Settings.drainTimeout.help) var drainTimeout: Seconds?
@@ -31,6 +32,7 @@ struct WorkerSettings: Sendable {
   let input: String?
   let threads: PositiveInteger?
   let residentModels: PositiveInteger
+  let limits: ImageJobLimits
   let isLazy: Bool
 
   init(_ options: WorkerOptions) throws {
@@ -50,6 +52,7 @@ struct WorkerSettings: Sendable {
     }
     threads = try Settings.threads.resolve(options.threads)
     residentModels = try Settings.residentModels.require(options.residentModels)
+    limits = ImageJobLimits(maximumPixels: try Settings.maxPixels.require(options.maxPixels).value)
     isLazy = try Settings.lazy.require(options.lazy ? true : nil)
     configuration = try Self.configuration(options)
   }

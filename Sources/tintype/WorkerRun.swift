@@ -19,7 +19,8 @@ struct WorkerRun {
     let engine = try settings.makeEngine()
     let handler = ImageJobHandler(
       engine: engine, store: try settings.makeStore(logger: logger),
-      source: InitImageSource(inputRoot: settings.input, outputRoot: settings.output), softwareVersion: Version.text)
+      source: InitImageSource(inputRoot: settings.input, outputRoot: settings.output, limits: settings.limits),
+      limits: settings.limits, softwareVersion: Version.text)
     let isLazy = settings.isLazy
     let worker = WorkerService(
       configuration: settings.configuration, database: database, handler: { try await handler($0, $1) },

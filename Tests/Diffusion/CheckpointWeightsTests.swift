@@ -20,7 +20,7 @@ import Testing
   }
 
   private func first(_ parameter: Parameter) -> Float {
-    unsafe parameter.bytes.loadUnaligned(as: Float.self)
+    unsafe parameter.withBytes { bytes in unsafe bytes.loadUnaligned(as: Float.self) }
   }
 
   @Test func prefersPlainFilesUnlessTold() throws {

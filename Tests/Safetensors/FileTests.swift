@@ -81,7 +81,7 @@ import Testing
     let file = try scratch.open(header: header, payload: 8)
     let parameter = try file.parameter("a")
     #expect(storedBytes(parameter) == Array(0..<8))
-    unsafe #expect(Int(bitPattern: parameter.bytes.baseAddress) % 4 == 0)
+    unsafe parameter.withBytes { bytes in #expect(Int(bitPattern: bytes.baseAddress) % 4 == 0) }
   }
 
   @Test func findsValuesThatAreNotFinite() throws {

@@ -47,8 +47,7 @@ func safetensorsError(_ body: () throws -> Void) throws -> SafetensorsError? {
   }
 }
 
-/// The bytes of a weight. A function of its own, because its argument lives until it returns: `load().bytes` would
-/// hand out a pointer into memory that nobody holds any more.
+/// The bytes of a weight.
 func storedBytes(_ parameter: Parameter) -> [UInt8] {
-  unsafe Array(parameter.bytes)
+  unsafe parameter.withBytes { bytes in unsafe Array(bytes) }
 }

@@ -31,6 +31,14 @@ final class ScriptedHandler: Sendable {
     (starts, started) = AsyncStream.makeStream()
   }
 
+  /// Starts its jobs and ends them once `gate` is open, or when they are stopped.
+  static func held(by gate: Gate) -> ScriptedHandler {
+    ScriptedHandler { job, _ in
+      try await gate.pass()
+      return .pictures(of: job)
+    }
+  }
+
   var startedJobs: [Int64] { record.withLock { $0.starts } }
   /// Jobs that ran twice at once.
   var overlaps: [Int64] { record.withLock { $0.overlaps } }

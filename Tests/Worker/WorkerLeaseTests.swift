@@ -78,10 +78,7 @@ import Worker
   @Test func aDatabaseRestartInTheMiddleOfAJobCostsNothing() async throws {
     try await withCluster { cluster in
       let gate = Gate()
-      let handler = ScriptedHandler { job, _ in
-        try await gate.pass()
-        return .pictures(of: job)
-      }
+      let handler = ScriptedHandler.held(by: gate)
       let log = LineSink()
       try await withBench(on: cluster.url()) { bench in
         try await bench.insert()

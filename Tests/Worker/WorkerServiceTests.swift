@@ -68,11 +68,7 @@ import Worker
 
   @Test func aCancelReachesARunningJob() async throws {
     try await withBench { bench in
-      let never = Gate()
-      let handler = ScriptedHandler { job, _ in
-        try await never.pass()
-        return .pictures(of: job)
-      }
+      let handler = ScriptedHandler.held(by: Gate())
       // The heartbeat of production: the notification makes it quick, the interval would be the bound without.
       let service = bench.service(handler) {
         $0.maxJobs = 1
@@ -150,11 +146,7 @@ import Worker
     try await withBench { bench in
       let job = try await bench.insert(columns: "prompt, timeout, max_attempts", values: "'a red boat', '1 second', 1")[
         0]
-      let never = Gate()
-      let handler = ScriptedHandler { job, _ in
-        try await never.pass()
-        return .pictures(of: job)
-      }
+      let handler = ScriptedHandler.held(by: Gate())
       try await bench.service(handler) { $0.maxJobs = 1 }.run()
       #expect(try await bench.state(job) == "failed")
       #expect(try await bench.value("SELECT error_code FROM tintype.jobs") == "timeout")

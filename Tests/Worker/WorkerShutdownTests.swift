@@ -7,10 +7,7 @@ import Worker
     try await withBench { bench in
       let jobs = try await bench.insert(2)
       let gate = Gate()
-      let handler = ScriptedHandler { job, _ in
-        try await gate.pass()
-        return .pictures(of: job)
-      }
+      let handler = ScriptedHandler.held(by: gate)
       try await running(bench.service(handler)) { shutDown in
         _ = await handler.starts.next()
         await shutDown()
@@ -24,11 +21,7 @@ import Worker
   @Test func aJobThatOutlastsTheDrainIsGivenBackWithoutSpendingAnAttempt() async throws {
     try await withBench { bench in
       let job = try await bench.insert()[0]
-      let never = Gate()
-      let handler = ScriptedHandler { job, _ in
-        try await never.pass()
-        return .pictures(of: job)
-      }
+      let handler = ScriptedHandler.held(by: Gate())
       try await running(bench.service(handler) { $0.drainTimeout = .milliseconds(100) }) { shutDown in
         _ = await handler.starts.next()
         await shutDown()
@@ -40,11 +33,7 @@ import Worker
   @Test func asASecondRequestCutsTheDrainShort() async throws {
     try await withBench { bench in
       let job = try await bench.insert()[0]
-      let never = Gate()
-      let handler = ScriptedHandler { job, _ in
-        try await never.pass()
-        return .pictures(of: job)
-      }
+      let handler = ScriptedHandler.held(by: Gate())
       let (impatience, again) = AsyncStream<Void>.makeStream()
       let service = bench.service(handler, impatience: impatience) { $0.drainTimeout = .seconds(3600) }
       try await running(service) { shutDown in
@@ -59,11 +48,7 @@ import Worker
   @Test func cancellationGivesJobsBackToo() async throws {
     try await withBench { bench in
       let job = try await bench.insert()[0]
-      let never = Gate()
-      let handler = ScriptedHandler { job, _ in
-        try await never.pass()
-        return .pictures(of: job)
-      }
+      let handler = ScriptedHandler.held(by: Gate())
       let service = bench.service(handler)
       let task = Task { try await service.run() }
       _ = await handler.starts.next()

@@ -38,10 +38,13 @@ extension CPUDevice {
     let isGated = unsafe epilogue.activation == .geglu
     let bands = isGated ? 2 : 1  // Weight rows per column of the result: value and gate.
     precondition(weight.count == bands * columns * depth, "\(weight.name): \(weight.shape) does not fit the layer")
-    if weight.dtype == .float32, let base = unsafe weight.bytes.baseAddress?.assumingMemoryBound(to: Float.self) {
-      unsafe multiplyPanel(
-        source, rows: rows, depth: depth, values: base, gates: isGated ? base + columns * depth : nil,
-        into: target, columns: 0..<columns, stride: columns, epilogue)
+    if weight.dtype == .float32 {
+      unsafe weight.withBytes { bytes in
+        guard let base = unsafe bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return }
+        unsafe multiplyPanel(
+          source, rows: rows, depth: depth, values: base, gates: isGated ? base + columns * depth : nil,
+          into: target, columns: 0..<columns, stride: columns, epilogue)
+      }
       return
     }
     let panelColumns = min(columns, max(16, sizes.linearPanel / (bands * depth) / 16 * 16))

@@ -7,14 +7,16 @@
 /// Expands elements `start..<start + count` of a parameter into `target`.
 func expand(_ parameter: Parameter, from start: Int, count: Int, into target: UnsafeMutablePointer<Float>) {
   precondition(start >= 0 && count >= 0 && start + count <= parameter.count, "\(parameter.name): run out of bounds")
-  guard count > 0, let base = unsafe parameter.bytes.baseAddress else { return }
-  switch parameter.dtype {
-  case .float32:
-    unsafe target.update(from: base.assumingMemoryBound(to: Float.self) + start, count: count)
-  case .float16:
-    unsafe expandFloat16(base.assumingMemoryBound(to: UInt16.self) + start, count, into: target)
-  case .bfloat16:
-    unsafe expandBFloat16(base.assumingMemoryBound(to: UInt16.self) + start, count, into: target)
+  unsafe parameter.withBytes { bytes in
+    guard count > 0, let base = bytes.baseAddress else { return }
+    switch parameter.dtype {
+    case .float32:
+      unsafe target.update(from: base.assumingMemoryBound(to: Float.self) + start, count: count)
+    case .float16:
+      unsafe expandFloat16(base.assumingMemoryBound(to: UInt16.self) + start, count, into: target)
+    case .bfloat16:
+      unsafe expandBFloat16(base.assumingMemoryBound(to: UInt16.self) + start, count, into: target)
+    }
   }
 }
 

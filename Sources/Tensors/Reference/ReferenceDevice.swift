@@ -26,19 +26,20 @@ public struct ReferenceDevice: Device {
   /// One element of a stored weight as fp32, read in place.
   static func element(_ index: Int, of parameter: Parameter) -> Float {
     precondition(0 <= index && index < parameter.count, "\(parameter.name): element \(index) of \(parameter.count)")
-    switch parameter.dtype {
-    case .float32:
-      return unsafe Float(
-        bitPattern: UInt32(littleEndian: parameter.bytes.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)))
-    case .float16:
-      return unsafe Float(
-        Float16(
-          bitPattern: UInt16(littleEndian: parameter.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))))
-    case .bfloat16:
-      // bfloat16 is the upper half of a float32.
-      let half = unsafe UInt16(
-        littleEndian: parameter.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
-      return Float(bitPattern: UInt32(half) << 16)
+    return unsafe parameter.withBytes { bytes in
+      switch parameter.dtype {
+      case .float32:
+        unsafe Float(
+          bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)))
+      case .float16:
+        unsafe Float(
+          Float16(bitPattern: UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))))
+      case .bfloat16:
+        // bfloat16 is the upper half of a float32.
+        unsafe Float(
+          bitPattern: UInt32(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)))
+            << 16)
+      }
     }
   }
 }

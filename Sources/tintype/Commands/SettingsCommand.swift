@@ -53,8 +53,27 @@ struct SettingsCommand: ParsableCommand {
 
       ## The database's password
 
-      In this order: a file `pgpassword` in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`), read again at every
-      connection so that it can be changed without a restart; then whatever libpq finds: the URL, `PGPASSWORD`, `.pgpass`.
+      In this order: a file `pgpassword` in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`); then whatever libpq finds: the
+      URL, `PGPASSWORD`, `.pgpass`. Both files are read again at every connection. systemd, however, copies a credential when it
+      starts a unit: after changing it restart the workers, one after another; or keep the password in a file of libpq's own
+      format and name that by `PGPASSFILE`, and no restart is needed.
+
+      ## Behind a pooler
+
+      PgBouncer works, in transaction mode too: Tintype keeps nothing in a session between transactions. Two things are different.
+
+      Notifications do not get through, so a new job is found by polling, within two seconds, and a cancel arrives with the next
+      heartbeat. And the timeouts that Tintype gives its sessions are not set, because the session belongs to the next client a
+      moment later; set them for the role that workers log in as, called `hand` here:
+
+      ```sql
+      ALTER ROLE hand SET statement_timeout = '30s';                    -- no claim or heartbeat takes so long
+      ALTER ROLE hand SET idle_in_transaction_session_timeout = '60s';  -- a client that froze lets go of its locks
+      ALTER ROLE hand SET lock_timeout = '10s';                         -- optional: without a pooler it is not set either
+      ```
+
+      A role's settings begin with a session: have the pooler reconnect (`RECONNECT`). Without them a client still gives up on a
+      statement, 2.5 seconds after the same limit; only the server does not know. For `tintype migrate` connect to the server itself.
 
       ## The processor's instructions
 

@@ -28,6 +28,10 @@ enum Settings {
     "queue", "NAME", "Queue to take jobs from. Repeatable. In the variable: separated by commas.",
     default: NameList(["default"]))
   static let maxJobs = Setting<PositiveInteger>("max-jobs", "N", "Stop after this many jobs.", defaultText: "no limit")
+  static let maxPixels = Setting<PositiveInteger>(
+    "max-pixels", "N",
+    "Largest picture that is drawn, width × height. A larger job fails here and is tried again, perhaps elsewhere. The table takes "
+      + "up to 4096 × 4096; memory decides what a machine can do.", default: PositiveInteger(2048 * 2048))
   static let idleExit = Setting<Seconds>(
     "idle-exit", "SECONDS", "Stop when no job was found for this long.", defaultText: "never")
   static let workerName = Setting<String>(
@@ -64,7 +68,7 @@ enum Settings {
   /// In the order of the documentation.
   static let all: [(section: String, settings: [any SettingDescription])] = [
     ("Where things are", [databaseURL, models, output, input, stateDirectory]),
-    ("What a worker takes", [queues, maxJobs, idleExit, workerName]),
+    ("What a worker takes", [queues, maxJobs, maxPixels, idleExit, workerName]),
     ("How a worker runs", [drainTimeout, lease, threads, residentModels, lazy]),
     ("What it says", [logLevel, logFormat]),
   ]
