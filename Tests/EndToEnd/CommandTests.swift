@@ -75,7 +75,9 @@ import Testing
 
   static let mistakes: [(arguments: [String], status: Int32)] = [
     (["nonsense"], 64), (["generate"], 64), (["jobs", "show", "twelve"], 64), (["worker", "--queue"], 64),
-    (["models", "verify", "/no/such/folder"], 66), (["jobs", "list", "--limit", "0"], 64),
+    (["models", "verify", "/no/such/folder"], 66),
+    (["worker", "--model", Tool.demoModel, "--output", "/proc/no/such/folder"], 73),
+    (["worker", "--model", Tool.demoModel, "--output", "/dev/null"], 73), (["jobs", "list", "--limit", "0"], 64),
     (["jobs", "list", "--database-url", "postgresql:///x?host=/no/such/folder"], 69),
     (["jobs", "list", "--database-url", "nonsense=1"], 64),
     (["enqueue", "--prompt", "x", "--steps", "0", "--database-url", "postgresql:///x?host=/no/such/folder"], 65),
