@@ -2,10 +2,11 @@ internal import CProcessor
 
 extension VectorKernels {
   package static func multiplyAddProbe(rounds: Int) -> Int {
-    // Ten sums: two units of four or five cycles of latency are kept busy, and sixteen registers suffice.
+    // Ten sums: two units of four or five cycles of latency are kept busy, and sixteen registers suffice. They begin
+    // apart, or the compiler would see that they are all the same.
+    let one = Vector(repeating: 1)
     var sums = (
-      Vector.zero, Vector.zero, Vector.zero, Vector.zero, Vector.zero, Vector.zero, Vector.zero, Vector.zero,
-      Vector.zero, Vector.zero
+      one, one * 2, one * 3, one * 4, one * 5, one * 6, one * 7, one * 8, one * 9, one * 10
     )
     // What the compiler cannot know it cannot compute ahead.
     let (a, b) = (Vector(repeating: Float(rounds & 1) + 0.5), Vector(repeating: 0x1p-20))

@@ -1,9 +1,11 @@
 /// How large the pieces are in which kernels work: a matter of speed and scratch memory, never of meaning.
 ///
 /// Tests shrink them, so that shapes of a few elements run through many panels, bands and blocks.
-package struct BlockSizes: Sendable {
-  /// Floats of a linear layer's expanded panel: 16 MB, about the last-level cache.
-  package var linearPanel = 4 << 20
+package struct BlockSizes: Sendable, Equatable {
+  /// A part of a linear layer has at most this many rows.
+  package var linearRows = 256
+  /// Parts that a linear layer should have, if they do not become too small.
+  package var linearParts = 16
   /// Floats of a convolution's expanded panel: 32 MB, because every panel gathers its bands anew.
   package var convolutionPanel = 8 << 20
   /// Floats of a band of the im2col matrix: 4 MB.

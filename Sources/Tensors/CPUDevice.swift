@@ -15,7 +15,7 @@ public final class CPUDevice: Device {
   public let choice: KernelChoice
   let kernels: any KernelSet.Type
   let scratch = Scratch()
-  let sizes: BlockSizes
+  package let sizes: BlockSizes
 
   /// Starts the threads.
   ///

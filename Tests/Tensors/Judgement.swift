@@ -1,14 +1,15 @@
 import Tensors
 import Testing
 
-/// The devices on trial: several numbers of threads, and pieces of the usual and of the smallest size, so that a
-/// shape of a few elements crosses the borders of panels, tiles, bands and blocks.
+/// The devices on trial: every instruction set that the processor has, several numbers of threads, and pieces of the usual
+/// and of the smallest size, so that a shape of a few elements crosses the borders of panels, tiles, bands and blocks.
 enum Trial {
   static let devices: [CPUDevice] = {
     // From here on an element that no kernel writes is NaN.
     TensorStorage.poisonsNewMemory.isOn = true
     var small = BlockSizes()
-    small.linearPanel = 256
+    small.linearRows = 5
+    small.linearParts = 64
     small.convolutionPanel = 256
     small.band = 64
     small.tileSide = 16
@@ -18,10 +19,18 @@ enum Trial {
     small.norm = 32
     small.run = 16
     do {
-      return [
-        try CPUDevice(threads: 1), try CPUDevice(threads: 3), try CPUDevice(threads: 1, sizes: small),
-        try CPUDevice(threads: 2, sizes: small), try CPUDevice(threads: 5, sizes: small),
+      let fastest = try [
+        CPUDevice(threads: 1), CPUDevice(threads: 3), CPUDevice(threads: 1, sizes: small),
+        CPUDevice(threads: 2, sizes: small), CPUDevice(threads: 5, sizes: small),
       ]
+      // Every other instruction set that this processor has, too.
+      return try fastest
+        + Processor.current.instructionSets.filter { $0 != fastest[0].choice.instructionSet }.flatMap { set in
+          try [
+            CPUDevice(threads: 1, sizes: BlockSizes(), instructionSet: set),
+            CPUDevice(threads: 2, sizes: small, instructionSet: set),
+          ]
+        }
     } catch {
       fatalError("\(error)")
     }
@@ -46,12 +55,13 @@ func judge(
   let literal = expected.array
   let largest = literal.reduce(Float(1)) { $1.isFinite ? max($0, abs($1)) : $0 }
   let tolerance = factor * Float(depth).squareRoot() * Float.ulpOfOne * largest
-  var bits: [Bool: [UInt32]] = [:]
+  var bits: [String: [UInt32]] = [:]
   for (number, device) in Trial.devices.enumerated() {
+    let name = "device \(number) (\(device.choice.instructionSet))"
     let result = try operation(device)
-    #expect(result.shape == expected.shape, "\(what()) on device \(number)", sourceLocation: sourceLocation)
+    #expect(result.shape == expected.shape, "\(what()) on \(name)", sourceLocation: sourceLocation)
     #expect(
-      result.storage.guardsAreIntact, "\(what()) on device \(number) wrote beside its result",
+      result.storage.guardsAreIntact, "\(what()) on \(name) wrote beside its result",
       sourceLocation: sourceLocation)
     guard result.shape == expected.shape else { return }
     let found = result.array
@@ -66,17 +76,17 @@ func judge(
     if !(worst <= tolerance) {
       Issue.record(
         """
-        \(what()) on device \(number): element \(place) is \(found[place]), not \(literal[place]); \
+        \(what()) on \(name): element \(place) is \(found[place]), not \(literal[place]); \
         off by \(worst), allowed \(tolerance)
         """, sourceLocation: sourceLocation)
       return
     }
-    // Threads must not matter at all: same pieces, same bits.
-    let isSmall = number >= 2
+    // Threads must not matter at all: same instructions and pieces, same bits.
+    let kind = "\(device.choice.instructionSet) \(device.sizes == Trial.devices[0].sizes)"
     let pattern = found.map(\.bitPattern)
     #expect(
-      bits[isSmall, default: pattern] == pattern, "\(what()): the number of threads changes the result",
+      bits[kind, default: pattern] == pattern, "\(what()): the number of threads changes the result",
       sourceLocation: sourceLocation)
-    bits[isSmall] = pattern
+    bits[kind] = pattern
   }
 }

@@ -80,6 +80,17 @@ VECTOR_LOAD float_vector vector_load_float16(const void *source) {
 #endif
 }
 
+/// One IEEE half precision number, exactly.
+VECTOR_LOAD float scalar_load_float16(const void *source) {
+#if defined(__F16C__) || defined(__aarch64__)
+  typedef _Float16 unaligned_half __attribute__((aligned(1)));
+  return (float)*(const unaligned_half *)source;
+#else
+  uint16_t copies[VECTOR_LANES] = {*(const uint16_t *)source};
+  return vector_load_float16(copies)[0];
+#endif
+}
+
 /// One register of bfloat16 numbers, the upper halves of fp32 ones.
 VECTOR_LOAD float_vector vector_load_bfloat16(const void *source) {
   typedef uint16_t half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
@@ -89,5 +100,8 @@ VECTOR_LOAD float_vector vector_load_bfloat16(const void *source) {
 
 /// Asks for the cache line of an address, into the second level.
 VECTOR_LOAD void vector_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+
+/// Asks for the cache line of an address, in order to write to it.
+VECTOR_LOAD void vector_prefetch_for_write(void *address) { __builtin_prefetch(address, 1, 3); }
 
 #endif

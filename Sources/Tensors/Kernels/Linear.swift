@@ -1,9 +1,9 @@
+internal import KernelInterface
+
 /// `x · Wᵀ` over weights that stay in the type of their file.
 ///
-/// An fp32 copy of a full-size model would be 14 GB. Instead a panel of output features is expanded to fp32 (by
-/// all threads, into a buffer that is used again for the next), multiplied with all of x while it is in the
-/// cache, and forgotten. Each expanded weight is used once per row of x, so from some hundred rows on the
-/// expansion is lost in the product's time. fp32 weights are multiplied where they lie.
+/// An fp32 copy of a full-size model would be 14 GB, in every worker. Instead the result is cut into parts, and the thread that
+/// takes a part expands the weights that it needs, some hundred columns at a time, into memory of its own.
 
 /// A layer as `CPUDevice` holds it: the stored weight and its expanded bias.
 struct StoredWeights: Sendable {
@@ -36,63 +36,84 @@ extension CPUDevice {
     into target: UnsafeMutablePointer<Float>, columns: Int, _ epilogue: Epilogue
   ) {
     let isGated = unsafe epilogue.activation == .geglu
-    let bands = isGated ? 2 : 1  // Weight rows per column of the result: value and gate.
-    precondition(weight.count == bands * columns * depth, "\(weight.name): \(weight.shape) does not fit the layer")
-    if weight.dtype == .float32 {
-      unsafe weight.withBytes { bytes in
-        guard let base = unsafe bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return }
-        unsafe multiplyPanel(
-          source, rows: rows, depth: depth, values: base, gates: isGated ? base + columns * depth : nil,
-          into: target, columns: 0..<columns, stride: columns, epilogue)
-      }
-      return
-    }
-    let panelColumns = min(columns, max(16, sizes.linearPanel / (bands * depth) / 16 * 16))
-    unsafe scratch.withBuffer(panelColumns * bands * depth) { panel in
-      for first in stride(from: 0, to: columns, by: panelColumns) {
-        let part = first..<min(first + panelColumns, columns)
-        for band in 0..<bands {
-          let start = (band * columns + first) * depth
-          let destination = unsafe panel + band * part.count * depth
-          forEachRun(of: part.count * depth) { run in
-            unsafe expand(
-              weight, from: start + run.lowerBound, count: run.count, into: destination + run.lowerBound)
-          }
+    precondition(
+      weight.count == (isGated ? 2 : 1) * columns * depth, "\(weight.name): \(weight.shape) does not fit the layer")
+    let parts = LinearParts(rows: rows, columns: columns, depth: depth, sizes)
+    let workspace = kernels.linearWorkspace(rows: parts.partRows, columns: parts.partColumns, depth: depth)
+    unsafe weight.withBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      let task = unsafe LinearTask(
+        source: source, depth: depth, weight: base, format: weight.dtype.format, columns: columns, isGated: isGated,
+        target: target,
+        epilogue: LinearEpilogue(
+          bias: epilogue.bias, channelAddend: epilogue.channelAddend, rowsPerPicture: epilogue.rowsPerPicture,
+          function: epilogue.activation.function, residual: epilogue.residual))
+      pool.run(count: parts.count) { index in
+        let (rows, columns) = parts.part(index)
+        unsafe scratch.withBuffer(workspace) { buffer in
+          unsafe kernels.linear(task, rows: rows, columns: columns, workspace: buffer)
         }
-        unsafe multiplyPanel(
-          source, rows: rows, depth: depth, values: panel, gates: isGated ? panel + part.count * depth : nil,
-          into: target, columns: part, stride: columns, epilogue)
       }
     }
   }
+}
 
-  /// One panel: the columns `columns` of a result whose rows are `stride` long. `values` (and `gates`) hold the
-  /// weights of these columns, `depth` floats each.
-  private func multiplyPanel(
-    _ source: UnsafePointer<Float>, rows: Int, depth: Int, values: UnsafePointer<Float>, gates: UnsafePointer<Float>?,
-    into target: UnsafeMutablePointer<Float>, columns: Range<Int>, stride: Int, _ epilogue: Epilogue
-  ) {
-    let grid = TileGrid(rows: rows, columns: columns.count, depth: depth, sizes)
-    pool.run(count: grid.count) { index in
-      let tile = grid.tile(index)
-      let tileColumns = columns.lowerBound + tile.columns.lowerBound..<columns.lowerBound + tile.columns.upperBound
-      let (height, width) = (tile.rows.count, tile.columns.count)
-      let a = unsafe MatrixView(base: source + tile.rows.lowerBound * depth, stride: depth)
-      let weights = unsafe MatrixView(base: values + tile.columns.lowerBound * depth, stride: depth)
-      guard let gates = unsafe gates else {
-        let c = unsafe target + tile.rows.lowerBound * stride + tileColumns.lowerBound
-        unsafe multiplyTransposed(rows: height, columns: width, depth: depth, a, weights, into: c, stride: stride)
-        unsafe epilogue.apply(to: target, stride: stride, rows: tile.rows, columns: tileColumns)
-        return
-      }
-      let gateWeights = unsafe MatrixView(base: gates + tile.columns.lowerBound * depth, stride: depth)
-      unsafe scratch.withBuffer(2 * height * width) { products in
-        let gate = unsafe products + height * width
-        unsafe multiplyTransposed(rows: height, columns: width, depth: depth, a, weights, into: products, stride: width)
-        unsafe multiplyTransposed(rows: height, columns: width, depth: depth, a, gateWeights, into: gate, stride: width)
-        unsafe epilogue.applyGated(
-          values: products, gates: gate, to: target, stride: stride, rows: tile.rows, columns: tileColumns)
-      }
+/// How a linear layer's result is cut into parts, the units that threads take.
+///
+/// The weights of a part are expanded for it, and its inputs copied, so parts are as large as a good balance of the threads allows.
+/// The cut depends on the shape alone.
+struct LinearParts {
+  private let rows: Int, columns: Int
+  private let rowParts: Int, columnParts: Int
+  /// Columns are cut at multiples of this: two registers of the widest instruction set.
+  private static let granularity = 32
+
+  /// Extents of the largest part.
+  let partRows: Int, partColumns: Int
+  /// How many parts.
+  var count: Int { rowParts * columnParts }
+
+  init(rows: Int, columns: Int, depth: Int, _ sizes: BlockSizes) {
+    (self.rows, self.columns) = (rows, columns)
+    rowParts = (rows + sizes.linearRows - 1) / sizes.linearRows
+    partRows = (rows + rowParts - 1) / rowParts
+    // As many parts as balance a few threads, if they do not become too small.
+    let affordable = partRows * columns * depth / sizes.smallestTile
+    let wanted = max(1, min(sizes.linearParts / rowParts, affordable))
+    let extent = (columns + wanted - 1) / wanted
+    partColumns = min(columns, (extent + Self.granularity - 1) / Self.granularity * Self.granularity)
+    columnParts = (columns + partColumns - 1) / partColumns
+  }
+
+  /// The rows and columns of a part; neighbours read the same weights.
+  func part(_ index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
+    let (column, row) = index.quotientAndRemainder(dividingBy: rowParts)
+    return (
+      row * rows / rowParts..<(row + 1) * rows / rowParts,
+      column * partColumns..<min((column + 1) * partColumns, columns)
+    )
+  }
+}
+
+extension DType {
+  /// The kernels' word for it.
+  var format: WeightFormat {
+    switch self {
+    case .float32: .float32
+    case .float16: .float16
+    case .bfloat16: .bfloat16
+    }
+  }
+}
+
+extension Activation {
+  /// The kernels' word for it; a gated layer says so by another parameter.
+  var function: PointwiseFunction {
+    switch self {
+    case .none, .geglu: .identity
+    case .silu: .silu
+    case .gelu: .gelu
+    case .quickGELU: .quickGELU
     }
   }
 }
