@@ -14,10 +14,10 @@ package struct BlockSizes: Sendable, Equatable {
   package var tileSide = 512
   /// Multiplications below which a tile is not split further.
   package var smallestTile = 4 << 20
-  /// Queries of a block of attention.
-  package var queries = 256
-  /// Keys of a block of attention: with as many queries, the scores take 512 KB.
-  package var keys = 512
+  /// A part of attention has at most this many queries.
+  package var queries = 512
+  /// Keys that attention takes together, at most; nil: as many as suit the cache.
+  package var keys: Int?
   /// Floats of a block of a normalisation: 64 KB, read three times from the cache and once from memory.
   package var norm = 1 << 14
   /// Elements of a run of an elementwise kernel.

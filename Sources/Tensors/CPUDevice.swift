@@ -62,7 +62,7 @@ public final class CPUDevice: Device {
     return result
   }
 
-  /// Panels of output features, see `Kernels/Linear.swift`.
+  /// Parts of the result, see `Kernels/Linear.swift`.
   public func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation, residual: Tensor?) throws
     -> Tensor
   {
@@ -88,7 +88,7 @@ public final class CPUDevice: Device {
     layerNormKernel(x, epsilon, scale, bias)
   }
 
-  /// Blocks of queries against blocks of keys, see `Kernels/Attention.swift`.
+  /// Some queries of a head at a time, see `Kernels/Attention.swift`.
   public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
     attentionKernel(query, key, value, heads, causal)
   }

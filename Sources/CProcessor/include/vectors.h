@@ -37,6 +37,43 @@ VECTOR_FUNCTION float_vector vector_larger(float_vector a, float_vector b) { ret
 /// The smaller of each pair; `a` where either is NaN.
 VECTOR_FUNCTION float_vector vector_smaller(float_vector a, float_vector b) { return b < a ? b : a; }
 
+/// The sum of all lanes, added up by halves.
+VECTOR_FUNCTION float vector_sum(float_vector v) {
+#if VECTOR_LANES == 16
+  typedef float eight_lanes __attribute__((ext_vector_type(8)));
+  const eight_lanes eight = v.lo + v.hi;
+  typedef float four_lanes __attribute__((ext_vector_type(4)));
+  const four_lanes four = eight.lo + eight.hi;
+  return (four.x + four.z) + (four.y + four.w);
+#elif VECTOR_LANES == 8
+  typedef float four_lanes __attribute__((ext_vector_type(4)));
+  const four_lanes four = v.lo + v.hi;
+  return (four.x + four.z) + (four.y + four.w);
+#else
+  return (v.x + v.z) + (v.y + v.w);
+#endif
+}
+
+/// The largest lane, if none is NaN.
+VECTOR_FUNCTION float vector_maximum(float_vector v) { return __builtin_reduce_max(v); }
+
+/// The first `count` lanes of v; the others are `otherwise`.
+VECTOR_FUNCTION float_vector vector_first(float_vector v, int32_t count, float otherwise) {
+#if VECTOR_LANES == 16
+  const int_vector lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#elif VECTOR_LANES == 8
+  const int_vector lane = {0, 1, 2, 3, 4, 5, 6, 7};
+#else
+  const int_vector lane = {0, 1, 2, 3};
+#endif
+  return lane < (int_vector)count ? v : (float_vector)otherwise;
+}
+
+/// 2ⁿ for n in -126...127, which is the integer in the low bits of `shifted` = 1.5 · 2²³ + n: by writing the exponent.
+VECTOR_FUNCTION float_vector vector_power_of_two(float_vector shifted) {
+  return (float_vector)(((int_vector)shifted + (127 - 0x4B400000)) << 23);
+}
+
 /// The first halves of a and b, lane by lane: a0 b0 a1 b1 …
 VECTOR_FUNCTION float_vector vector_interleave_low(float_vector a, float_vector b) {
 #if VECTOR_LANES == 16
