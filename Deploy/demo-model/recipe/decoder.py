@@ -1,0 +1,129 @@
+"""Trains the VAE's decoder on the latents of the fixed encoder.
+
+    python decoder.py --work DIR [--steps 12000] [--start FILE]
+
+Most steps see crops of 64×64 pixels, eight of which cost what two whole pictures do; every fourth step sees whole pictures.
+`--start` begins with the decoder of another run (a state dict saved by this script) instead of a plain enlargement.
+"""
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import data
+import latents
+import linear
+import networks
+from teacher import rate
+from work import Work, arguments
+
+
+def difference(found, wanted):
+    """Absolute and squared error, of the pixels, of their gradients (edges), and of 4×4 means (colour)."""
+    d = found - wanted
+    across, down = d[..., 1:] - d[..., :-1], d[..., 1:, :] - d[..., :-1, :]
+    edges = across.abs().mean() + down.abs().mean()
+    return d.abs().mean() + 2 * d.square().mean() + 0.7 * edges + 0.5 * F.avg_pool2d(d, 4).abs().mean()
+
+
+def as_tensor(pictures):
+    tensor = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def build(work: Work):
+    """The autoencoder with its fixed encoder and an untrained decoder."""
+    torch.manual_seed(3)
+    vae, whitening = networks.vae(), work.load("whitening.pt")
+    linear.write_encoder(vae, whitening)
+    linear.write_decoder(vae, whitening)
+    return vae.to(memory_format=torch.channels_last)
+
+
+def load(work: Work):
+    """The autoencoder with the averaged decoder of the last checkpoint, frozen."""
+    vae = build(work)
+    if work.path("decoder.pt").exists():
+        state = work.load("decoder.pt")
+        with torch.no_grad():
+            for weight, mean in zip(trained(vae), state["means"]):
+                weight.copy_(mean)
+    return vae.requires_grad_(False).eval()
+
+
+def trained(vae):
+    return [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
+
+
+def main(options):
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    work = Work(options.work)
+    names = data.shards(work)
+    shards = [data.load(work, [name], "pictures")[0] for name in names]
+    coded, held = latents.load(work, names), data.load(work, ["held"], "pictures")[0][:32]
+    vae = build(work)
+    step, start = 0, "decoder.pt" if work.path("decoder.pt").exists() else options.start
+    optimizer = torch.optim.AdamW(trained(vae), options.rate, betas=(0.9, 0.98), weight_decay=0, fused=True)
+    parts = [vae.decoder, vae.post_quant_conv]
+    average = networks.Average(parts)
+    if start:
+        state = torch.load(work.path(start) if start == "decoder.pt" else start, weights_only=True)
+        vae.decoder.load_state_dict(state["decoder"])
+        vae.post_quant_conv.load_state_dict(state["post_quant_conv"])
+        average = networks.Average(parts)
+        if start == "decoder.pt":
+            optimizer.load_state_dict(state["optimizer"])
+            average.means, step = state["means"], state["step"]
+
+    def save():
+        work.save("decoder.pt", dict(
+            decoder=vae.decoder.state_dict(), post_quant_conv=vae.post_quant_conv.state_dict(), means=average.means,
+            optimizer=optimizer.state_dict(), step=step))
+
+    def held_out() -> float:
+        average.swap()
+        with torch.no_grad():
+            wanted = as_tensor(held)
+            found = vae.decode(vae.encode(wanted).latent_dist.mode()).sample.clamp(-1, 1)
+        average.swap()
+        return (10 * torch.log10(4 / (found - wanted).square().mean((1, 2, 3)))).mean().item()
+
+    saved = marked = time.time()
+    while step < options.steps:
+        torch.manual_seed(3_000_000 + step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, options.rate, warm=100, flat=3000)
+        whole = step % 4 == 3
+        side = 16 if whole else 8
+        count = 2 if whole else 8
+        pictures, cells = [], []
+        for _ in range(count):
+            shard, number = (int(torch.randint(0, n, ())) for n in (len(shards), data.SHARD))
+            y, x = (int(torch.randint(0, 17 - side, ())) for _ in range(2))
+            pictures.append(torch.from_numpy(shards[shard][number, 8 * y : 8 * (y + side), 8 * x : 8 * (x + side)].copy()))
+            cells.append(coded[shard * data.SHARD + number, :, y : y + side, x : x + side].float())
+        wanted = as_tensor(torch.stack(pictures).numpy())
+        latent = torch.stack(cells)
+        latent = latent + 0.04 * torch.randn_like(latent)
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.half > 0):
+            found = vae.decode(latent.contiguous(memory_format=torch.channels_last) / networks.SCALING).sample
+        loss = difference(found.float(), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained(vae), 0.5)
+        optimizer.step()
+        average.update(step)
+        step += 1
+        if step % 250 == 0:
+            work.log(f"decoder {step}: {held_out():.2f} dB held out, {250 / (time.time() - marked):.2f} steps/s")
+            marked = time.time()
+        if time.time() - saved > 240:
+            save()
+            saved = time.time()
+    save()
+
+
+if __name__ == "__main__":
+    main(arguments(__doc__, steps=12000, rate=2e-3, start="", threads=1, half=0))
