@@ -1,7 +1,7 @@
 """Trains both text encoders and a picture network together, as CLIP does: a caption and its picture should agree, and
 disagree with the others of the batch. The picture network also learns to name the scene's attributes.
 
-    python clip.py --work DIR [--steps 800] [--batch 128]
+    python clip.py --work DIR [--steps 450] [--batch 128]
 
 The text encoders are the model's, frozen from here on. The picture network, frozen too, is what the discriminator of
 student.py looks through. It sees latents: a 16×16 picture whose every cell stands for 8×8 pixels.
@@ -154,4 +154,4 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(arguments(__doc__, steps=800, batch=128, rate=1.5e-3, threads=1, half=1))
+    main(arguments(__doc__, steps=450, batch=128, rate=1.5e-3, threads=1, half=1))

@@ -1,6 +1,6 @@
 """Renders the pictures with their captions, in shards, and reduces each to what the VAE's encoder sees of it.
 
-    python data.py --work DIR [--shards 8]
+    python data.py --work DIR [--shards 6]
 
 Shard n holds scenes n·SHARD ..; a picture depends on its number alone, so shards may be made in any order and at once on
 several cores, and a shard that exists is kept. Each shard is three files: `pictures` (uint8, N×128×128×3), `cells` (float16,
@@ -67,7 +67,7 @@ def load(work: Work, names: list[str], what: str):
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, shards=8)
+    options = arguments(__doc__, shards=6)
     work = Work(options.work)
     make_shard(work, "held", HELD_OUT, 1000)
     for index in range(options.shards):
