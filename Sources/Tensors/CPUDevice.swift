@@ -3,7 +3,8 @@ internal import KernelInterface
 
 /// The product's device: fp32 arithmetic on the processor, on threads of its own.
 ///
-/// Matrix products are OpenBLAS's, one thread each; everything around them is in `Kernels`, one file an operation.
+/// Linear layers and attention run on the kernels of the chosen instruction set; convolutions multiply with OpenBLAS, one
+/// thread each. What surrounds the kernels is in `Kernels`, one file an operation.
 /// Weights stay in their file's type, mapped and shared between processes, and are expanded where they are used.
 /// Results depend on the input and the processor's type alone, not on the number of threads.
 ///
