@@ -67,7 +67,8 @@ extension VectorKernels {
     let lanes = Vector.scalarCount
     let x = unsafe vertical + 6 &* row &* lanes
     return unsafe WinogradMatrices.output(
-      x.vector(at: 0), x.vector(at: lanes), x.vector(at: 2 &* lanes), x.vector(at: 3 &* lanes), x.vector(at: 4 &* lanes),
+      x.vector(at: 0), x.vector(at: lanes), x.vector(at: 2 &* lanes), x.vector(at: 3 &* lanes),
+      x.vector(at: 4 &* lanes),
       x.vector(at: 5 &* lanes))
   }
 
@@ -99,7 +100,7 @@ extension VectorKernels {
     }
   }
 
-  /// A tile at the picture's edge, or the last outputs: by way of scratch, so that nothing is written beside the result. The same
+  /// A tile at the edge, or the last outputs: by way of scratch, so that nothing is written beside the result. The same
   /// operations in the same order as ``writeTile(_:_:at:_:)``.
   private static func writePart(
     _ vertical: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ first: Int, height: Int, width: Int,

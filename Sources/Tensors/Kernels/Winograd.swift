@@ -174,7 +174,8 @@ private struct WinogradCall {
     return unsafe WinogradTarget(
       base: result.mutablePointer + offset, rowStride: width * outputs, pixelStride: outputs, height: height - row,
       width: width - column, outputs: outputs - output,
-      bias: biases.pointer + picture * biases.shape[1] + output, residual: residual.map { unsafe UnsafePointer($0.pointer + offset) })
+      bias: biases.pointer + picture * biases.shape[1] + output,
+      residual: residual.map { unsafe UnsafePointer($0.pointer + offset) })
   }
 }
 
