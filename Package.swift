@@ -109,6 +109,9 @@ let package = Package(
         "Migrations", argumentParser, logging, serviceLifecycle, unixSignals,
       ], swiftSettings: strict),
 
+    .executableTarget(
+      name: "KernelBenchmarks", dependencies: ["Tensors"], path: "Tests/Benchmarks/Kernels", swiftSettings: strict),
+
     // Tests. TestSupport is never linked into a product.
     .target(
       name: "TestSupport", dependencies: ["Tensors", "Safetensors", "Postgres"], path: "Tests/Support",

@@ -14,6 +14,15 @@ package struct BlockSizes: Sendable, Equatable {
   package var tileSide = 512
   /// Multiplications below which a tile is not split further.
   package var smallestTile = 4 << 20
+  /// Tiles of 4×4 pixels of a block of a Winograd convolution, down and across: of 128 channels, its frequencies and sums
+  /// take 750 KB.
+  package var winogradRows = 4, winogradColumns = 8
+  /// Floats of transformed weights at once: 40 MB, those of 512 × 512 channels.
+  package var winogradWeights = 10 << 20
+  /// Pieces of work that there should be at least.
+  package var winogradPieces = 8
+  /// Input channels of a run of weights.
+  package var winogradRun = 16
   /// A part of attention has at most this many queries.
   package var queries = 512
   /// Keys that attention takes together, at most; nil: as many as suit the cache.

@@ -70,18 +70,17 @@ public final class CPUDevice: Device {
     linearKernel(x, weights, activation, residual)
   }
 
-  /// Bands of output pixels, see `Kernels/Conv2D.swift`.
+  /// Winograd's method or bands of output pixels, see `Kernels/Conv2D.swift`.
   public func conv2D(
-    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?
+    _ x: Tensor, normalization: GroupNormalization?, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry,
+    channelAddend: Tensor?, residual: Tensor?
   ) throws -> Tensor {
-    conv2DKernel(x, weights, geometry, channelAddend, residual)
+    conv2DKernel(x, normalization, weights, geometry, channelAddend, residual)
   }
 
   /// One pass for the statistics, one to apply them, see `Kernels/GroupNorm.swift`.
-  public func groupNorm(
-    _ x: Tensor, groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation
-  ) throws -> Tensor {
-    groupNormKernel(x, groups, epsilon, scale, bias, activation)
+  public func groupNorm(_ x: Tensor, _ normalization: GroupNormalization) throws -> Tensor {
+    groupNormKernel(x, normalization)
   }
 
   /// Row by row, see `Kernels/LayerNorm.swift`.

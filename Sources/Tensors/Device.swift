@@ -24,17 +24,18 @@ public protocol Device: Sendable {
   /// With `.geglu` the layer's `out` is 2D and the result is `[…, D]`: first half times gelu(second half).
   func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation, residual: Tensor?) throws -> Tensor
   /// 2-D convolution of x `[N, H, W, in]` → `[N, H', W', out]`, then `+ channelAddend[n, out] + residual`.
+  ///
+  /// With a `normalization`, x is normalised first, and padding adds zeros to the normalised map. Nearly all convolutions of these
+  /// networks follow a group norm; told together, the normalised map need not exist.
   func conv2D(
-    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?
-  )
-    throws -> Tensor
+    _ x: Tensor, normalization: GroupNormalization?, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry,
+    channelAddend: Tensor?, residual: Tensor?
+  ) throws -> Tensor
 
   // MARK: Normalisation
 
-  /// Over each group of channels of each picture: x `[N, H, W, C]`, biased variance, then `· scale + bias`, then
-  /// `activation` (`.none` or `.silu`).
-  func groupNorm(_ x: Tensor, groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation) throws
-    -> Tensor
+  /// Normalises x `[N, H, W, C]`.
+  func groupNorm(_ x: Tensor, _ normalization: GroupNormalization) throws -> Tensor
   /// Over the last dimension: x `[…, C]`, biased variance.
   func layerNorm(_ x: Tensor, epsilon: Float, scale: Tensor, bias: Tensor) throws -> Tensor
 
@@ -71,6 +72,37 @@ public enum Activation: Sendable, Equatable {
   case quickGELU
   /// First half of the last dimension times exact gelu of the second half.
   case geglu
+}
+
+/// Group normalisation (Wu and He 2018): over each group of channels of each picture, biased variance, then `· scale + bias`, then
+/// the activation.
+public struct GroupNormalization: Sendable {
+  /// Groups into which the channels are divided evenly.
+  public var groups: Int
+  /// Added to the variance.
+  public var epsilon: Float
+  /// One number a channel, `[C]`.
+  public var scale: Tensor, bias: Tensor
+  /// `.none` or `.silu`.
+  public var activation: Activation
+
+  /// All of it.
+  public init(groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation = .none) {
+    self.groups = groups
+    self.epsilon = epsilon
+    self.scale = scale
+    self.bias = bias
+    self.activation = activation
+  }
+
+  /// Checks that it fits a map.
+  func validate(_ shape: [Int]) {
+    precondition(shape.count == 4, "group norm: x is [N, H, W, C], not \(shape)")
+    precondition(activation == .none || activation == .silu, "group norm fuses silu or nothing")
+    precondition(
+      groups > 0 && shape[3].isMultiple(of: groups), "group norm: \(shape[3]) channels in \(groups) groups")
+    precondition(scale.shape == [shape[3]] && bias.shape == [shape[3]], "group norm: scale and bias are [C]")
+  }
 }
 
 /// Stride, zero padding and optional nearest ×2-style upsampling in front of a convolution.
@@ -143,8 +175,19 @@ extension Device {
     try linear(x, weights, activation: activation, residual: nil)
   }
 
-  /// ``conv2D(_:_:_:channelAddend:residual:)`` with nothing fused.
-  public func conv2D(_ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry) throws -> Tensor {
-    try conv2D(x, weights, geometry, channelAddend: nil, residual: nil)
+  /// ``conv2D(_:normalization:_:_:channelAddend:residual:)`` of x as it is.
+  public func conv2D(
+    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor? = nil,
+    residual: Tensor? = nil
+  ) throws -> Tensor {
+    try conv2D(x, normalization: nil, weights, geometry, channelAddend: channelAddend, residual: residual)
+  }
+
+  /// ``groupNorm(_:_:)`` with the parameters one by one.
+  public func groupNorm(
+    _ x: Tensor, groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation
+  ) throws -> Tensor {
+    try groupNorm(
+      x, GroupNormalization(groups: groups, epsilon: epsilon, scale: scale, bias: bias, activation: activation))
   }
 }

@@ -18,6 +18,11 @@ enum Trial {
     small.keys = 3
     small.norm = 32
     small.run = 16
+    small.winogradRows = 2
+    small.winogradColumns = 2
+    small.winogradWeights = 1
+    small.winogradPieces = 3
+    small.winogradRun = 5
     do {
       let fastest = try [
         CPUDevice(threads: 1), CPUDevice(threads: 3), CPUDevice(threads: 1, sizes: small),

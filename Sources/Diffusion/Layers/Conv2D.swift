@@ -12,11 +12,14 @@ struct Conv2D: Sendable {
   }
 
   /// `conv(x) + channelAddend[n, out] + residual`. The default geometry keeps the size.
+  /// - Parameter norm: what x goes through first, with its activation: `conv(activation(norm(x)))`.
   func callAsFunction(
-    _ x: Tensor, _ geometry: Conv2DGeometry? = nil, channelAddend: Tensor? = nil, residual: Tensor? = nil
+    _ x: Tensor, _ geometry: Conv2DGeometry? = nil, after norm: GroupNormalization? = nil,
+    channelAddend: Tensor? = nil, residual: Tensor? = nil
   ) throws -> Tensor {
     let geometry = geometry ?? Conv2DGeometry(padding: packed.kernelHeight / 2)
-    return try device.conv2D(x, packed, geometry, channelAddend: channelAddend, residual: residual)
+    return try device.conv2D(
+      x, normalization: norm, packed, geometry, channelAddend: channelAddend, residual: residual)
   }
 
   /// Multiply-accumulates for `pixels` positions of the output.

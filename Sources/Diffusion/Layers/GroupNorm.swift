@@ -1,11 +1,9 @@
 internal import Tensors
 
-/// Group normalisation (Wu and He 2018) over `[N, H, W, C]`, with the activation that follows it.
+/// Group normalisation (Wu and He 2018) over `[N, H, W, C]`.
 struct GroupNorm: Sendable {
   private let device: any Device
-  private let groups: Int
-  private let epsilon: Float
-  private let scale: Tensor, bias: Tensor
+  private let normalization: GroupNormalization
 
   init(_ weights: ModuleWeights, channels: Int, groups: Int, epsilon: Float) throws {
     guard groups > 0, channels.isMultiple(of: groups) else {
@@ -15,13 +13,17 @@ struct GroupNorm: Sendable {
           + "correct the component's config.json")
     }
     device = weights.device
-    self.groups = groups
-    self.epsilon = epsilon
-    scale = try weights.vector("weight", channels)
-    bias = try weights.vector("bias", channels)
+    normalization = GroupNormalization(
+      groups: groups, epsilon: epsilon, scale: try weights.vector("weight", channels),
+      bias: try weights.vector("bias", channels))
   }
 
-  func callAsFunction(_ x: Tensor, activation: Activation = .none) throws -> Tensor {
-    try device.groupNorm(x, groups: groups, epsilon: epsilon, scale: scale, bias: bias, activation: activation)
+  func callAsFunction(_ x: Tensor) throws -> Tensor { try device.groupNorm(x, normalization) }
+
+  /// This norm and SiLU, for the convolution that follows them to evaluate as it reads its input.
+  var silu: GroupNormalization {
+    var normalization = normalization
+    normalization.activation = .silu
+    return normalization
   }
 }

@@ -34,8 +34,8 @@ struct ResnetBlock2D: Sendable {
       } else {
         nil
       }
-    let hidden = try conv1(norm1(x, activation: .silu), channelAddend: addend)
-    return try conv2(norm2(hidden, activation: .silu), residual: shortcut?(x) ?? x)
+    let hidden = try conv1(x, after: norm1.silu, channelAddend: addend)
+    return try conv2(hidden, after: norm2.silu, residual: shortcut?(x) ?? x)
   }
 
   /// Multiply-accumulates for a map of `pixels`.

@@ -93,7 +93,7 @@ package struct UNet2DConditionModel: Sendable {
     for block in downBlocks { x = try block(x, state, skips: &skips) }
     x = try midBlock(x, state)
     for block in upBlocks { x = try block(x, state, skips: &skips) }
-    return try convOut(convNormOut(x, activation: .silu))
+    return try convOut(x, after: convNormOut.silu)
   }
 
   /// Multiply-accumulates of one evaluation for one picture of `height` × `width` latents.

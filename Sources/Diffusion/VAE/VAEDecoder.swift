@@ -46,7 +46,7 @@ struct VAEDecoder: Sendable {
         try meter.advance(upsampler.cost(pixels: MapSize(x).pixels))
       }
     }
-    return try convOut(convNormOut(x, activation: .silu))
+    return try convOut(x, after: convNormOut.silu)
   }
 
   /// Multiply-accumulates for one picture of `height` × `width` latents.

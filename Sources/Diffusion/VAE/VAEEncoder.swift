@@ -47,7 +47,7 @@ struct VAEEncoder: Sendable {
       }
     }
     x = try midBlock(x, meter: meter)
-    return try convOut(convNormOut(x, activation: .silu))
+    return try convOut(x, after: convNormOut.silu)
   }
 
   /// Multiply-accumulates for one picture of `height` × `width` pixels.

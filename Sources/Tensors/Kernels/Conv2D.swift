@@ -8,7 +8,8 @@
 /// is a linear layer.
 extension CPUDevice {
   func conv2DKernel(
-    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, _ channelAddend: Tensor?, _ residual: Tensor?
+    _ x: Tensor, _ normalization: GroupNormalization?, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry,
+    _ channelAddend: Tensor?, _ residual: Tensor?
   ) -> Tensor {
     guard let stored = weights.packed as? StoredWeights else { preconditionFailure("weights of another device") }
     precondition(
@@ -26,6 +27,13 @@ extension CPUDevice {
     let epilogue = unsafe Epilogue(
       bias: stored.bias?.pointer, channelAddend: channelAddend?.pointer, rowsPerPicture: pixels,
       residual: residual?.pointer)
+    if servesWinograd(window, inputs: weights.inChannels) {
+      winograd(
+        x, stored, window, normalization: normalization.map { normCoefficients(x, $0) }, channelAddend: channelAddend,
+        residual: residual, into: result)
+      return result
+    }
+    let x = normalization.map { groupNormKernel(x, $0) } ?? x
     if window.isPointwise {
       unsafe dense(
         x.pointer, rows: batch * pixels, depth: weights.inChannels, stored.weight, into: result.mutablePointer,

@@ -12,7 +12,7 @@ struct ConvolutionWindow {
   /// Whether every output pixel is its input pixel, so that no gather is needed.
   let isPointwise: Bool
 
-  private let stride: Int
+  let stride: Int
   private let height: Int
   private let width: Int
   private let channels: Int
@@ -51,6 +51,16 @@ struct ConvolutionWindow {
     }
     rowTable = table(paddedHeight, before: geometry.top, source: height, resized: resizedHeight)
     columnTable = table(paddedWidth, before: geometry.left, source: width, resized: resizedWidth)
+  }
+
+  /// Where each of `count` padded rows begins in a picture, in elements; -1 for zeros, also beyond the padding.
+  func rowOffsets(count: Int) -> [Int] { Self.offsets(rowTable, count: count, step: width * channels) }
+
+  /// Where each of `count` padded columns begins in a row.
+  func columnOffsets(count: Int) -> [Int] { Self.offsets(columnTable, count: count, step: channels) }
+
+  private static func offsets(_ table: [Int], count: Int, step: Int) -> [Int] {
+    (0..<count).map { $0 < table.count && table[$0] >= 0 ? table[$0] * step : -1 }
   }
 
   /// The im2col rows of some output pixels (counted over the whole batch), for some rows of the kernel:

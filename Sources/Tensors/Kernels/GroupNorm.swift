@@ -1,3 +1,5 @@
+internal import KernelInterface
+
 /// Group normalisation: every group of channels of a picture to mean 0 and variance 1, then scale, bias and,
 /// fused, SiLU. One pass over memory for the statistics, one to apply them.
 ///
@@ -8,31 +10,40 @@ extension CPUDevice {
   /// network whose output is the small difference of two large maps showed three times PyTorch's error.
   private static let runPixels = 32
 
-  func groupNormKernel(
-    _ x: Tensor, _ groups: Int, _ epsilon: Float, _ scale: Tensor, _ bias: Tensor, _ activation: Activation
-  ) -> Tensor {
-    precondition(x.shape.count == 4, "groupNorm: x is [N, H, W, C], not \(x.shape)")
-    precondition(activation == .none || activation == .silu, "groupNorm fuses silu or nothing")
+  func groupNormKernel(_ x: Tensor, _ normalization: GroupNormalization) -> Tensor {
+    let coefficients = normCoefficients(x, normalization)
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
-    precondition(groups > 0 && channels.isMultiple(of: groups), "groupNorm: \(channels) channels in \(groups) groups")
-    precondition(scale.shape == [channels] && bias.shape == [channels], "groupNorm: scale and bias are [C]")
     let blockPixels = max(1, sizes.norm / channels)
     let blocks = (pixels + blockPixels - 1) / blockPixels
-    func block(_ index: Int) -> (picture: Int, start: Int, pixels: Int) {
-      let (picture, number) = index.quotientAndRemainder(dividingBy: blocks)
-      let first = number * blockPixels
-      return (picture, (picture * pixels + first) * channels, min(blockPixels, pixels - first))
+    let result = Tensor(uninitialized: x.shape)
+    let (source, target) = unsafe (x.pointer, result.mutablePointer)
+    pool.run(count: batch * blocks) { index in
+      let (picture, block) = index.quotientAndRemainder(dividingBy: blocks)
+      for pixel in block * blockPixels..<min((block + 1) * blockPixels, pixels) {
+        let offset = (picture * pixels + pixel) * channels
+        unsafe coefficients.apply(source + offset, into: target + offset, picture: picture)
+      }
     }
+    return result
+  }
 
+  /// One pass over the map: what the normalisation will do to each channel.
+  func normCoefficients(_ x: Tensor, _ normalization: GroupNormalization) -> NormCoefficients {
+    normalization.validate(x.shape)
+    let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
+    let groups = normalization.groups
+    let blockPixels = max(1, sizes.norm / channels)
+    let blocks = (pixels + blockPixels - 1) / blockPixels
     let source = unsafe x.pointer
     let partial = UnsafeMutableBufferPointer<Moments>.allocate(capacity: batch * blocks * groups)
     defer { unsafe partial.deallocate() }
     unsafe partial.initialize(repeating: Moments())
     pool.run(count: batch * blocks) { index in
-      let (_, start, count) = block(index)
+      let (picture, block) = index.quotientAndRemainder(dividingBy: blocks)
+      let first = block * blockPixels
       unsafe blockMoments(
-        source + start, pixels: count, channels: channels, groups: groups,
-        into: UnsafeMutableBufferPointer(rebasing: partial[index * groups..<(index + 1) * groups]))
+        source + (picture * pixels + first) * channels, pixels: min(blockPixels, pixels - first), channels: channels,
+        groups: groups, into: UnsafeMutableBufferPointer(rebasing: partial[index * groups..<(index + 1) * groups]))
     }
 
     // Merged in the order of the blocks, so that the sums do not depend on which thread was faster.
@@ -42,17 +53,7 @@ extension CPUDevice {
       for number in 1..<max(1, blocks) { unsafe moments.merge(partial[(picture * blocks + number) * groups + group]) }
       return moments
     }
-    let result = Tensor(uninitialized: x.shape)
-    let target = unsafe result.mutablePointer
-    let coefficients = NormCoefficients(statistics, groups: groups, epsilon: epsilon, scale: scale, bias: bias)
-    pool.run(count: batch * blocks) { index in
-      let (picture, start, count) = block(index)
-      for pixel in 0..<count {
-        let offset = start + pixel * channels
-        unsafe coefficients.apply(source + offset, into: target + offset, picture: picture, silu: activation == .silu)
-      }
-    }
-    return result
+    return NormCoefficients(statistics, normalization, lanes: kernels.lanes)
   }
 
   /// The moments of each group over some pixels.
@@ -116,47 +117,54 @@ extension CPUDevice {
 }
 
 /// What group normalisation does to a pixel, written out per channel: `(x - high - low) · factor + bias`.
-private struct NormCoefficients {
+struct NormCoefficients: Sendable {
+  /// Whether SiLU follows.
+  let activates: Bool
   private let channels: Int
-  /// `[picture][high, low, factor][channel]`
-  private let table: [Float]
-  private let bias: Tensor
+  /// Channels, rounded up to whole registers; the rest are zeros.
+  private let width: Int
+  /// `[picture][high, low, factor, bias][width]`
+  private let values: Tensor
 
-  init(_ statistics: [Moments], groups: Int, epsilon: Float, scale: Tensor, bias: Tensor) {
-    channels = scale.count
-    self.bias = bias
-    let groupChannels = channels / groups
-    let scales = scale.array
-    var table: [Float] = []
-    for picture in 0..<statistics.count / groups {
-      let rows = (0..<channels).map { channel in
-        let moments = statistics[picture * groups + channel / groupChannels]
+  init(_ statistics: [Moments], _ normalization: GroupNormalization, lanes: Int) {
+    channels = normalization.scale.count
+    width = (channels + lanes - 1) / lanes * lanes
+    activates = normalization.activation == .silu
+    let groupChannels = channels / normalization.groups
+    let (scales, biases) = (normalization.scale.array, normalization.bias.array)
+    let pictures = statistics.count / normalization.groups
+    var values = [Float](repeating: 0, count: pictures * 4 * width)
+    for picture in 0..<pictures {
+      for channel in 0..<channels {
+        let moments = statistics[picture * normalization.groups + channel / groupChannels]
         let (high, low) = moments.splitMean
-        return (high, low, moments.inverseDeviation(epsilon: epsilon) * scales[channel])
+        let factor = moments.inverseDeviation(epsilon: normalization.epsilon) * scales[channel]
+        for (row, value) in [high, low, factor, biases[channel]].enumerated() {
+          values[(picture * 4 + row) * width + channel] = value
+        }
       }
-      table += rows.map(\.0) + rows.map(\.1) + rows.map(\.2)
     }
-    self.table = table
+    self.values = Tensor(values, shape: [pictures, 4, width])
   }
 
+  /// The coefficients of a picture, `[high, low, factor, bias][width]`.
+  func table(picture: Int) -> UnsafePointer<Float> { unsafe values.pointer + picture * 4 * width }
+
   @inline(__always)
-  func apply(_ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, picture: Int, silu: Bool) {
-    unsafe table.withUnsafeBufferPointer { table in
-      guard let start = table.baseAddress else { return }
-      let high = unsafe start + picture * 3 * channels
-      let (low, factor, offset) = unsafe (high + channels, high + 2 * channels, bias.pointer)
-      var index = 0
-      while index &+ 8 <= channels {
-        let centred = unsafe source.lanes(at: index) - high.lanes(at: index) - low.lanes(at: index)
-        let value = unsafe centred * factor.lanes(at: index) + offset.lanes(at: index)
-        unsafe target.store(silu ? value / (1 + exponential(-value)) : value, at: index)
-        index &+= 8
-      }
-      while index < channels {
-        let value = unsafe (source[index] - high[index] - low[index]) * factor[index] + offset[index]
-        unsafe target[index] = silu ? value / (1 + exponential(Lanes(repeating: -value))[0]) : value
-        index &+= 1
-      }
+  func apply(_ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, picture: Int) {
+    let high = unsafe table(picture: picture)
+    let (low, factor, offset) = unsafe (high + width, high + 2 * width, high + 3 * width)
+    var index = 0
+    while index &+ 8 <= channels {
+      let centred = unsafe source.lanes(at: index) - high.lanes(at: index) - low.lanes(at: index)
+      let value = unsafe centred * factor.lanes(at: index) + offset.lanes(at: index)
+      unsafe target.store(activates ? value / (1 + exponential(-value)) : value, at: index)
+      index &+= 8
+    }
+    while index < channels {
+      let value = unsafe (source[index] - high[index] - low[index]) * factor[index] + offset[index]
+      unsafe target[index] = activates ? value / (1 + exponential(Lanes(repeating: -value))[0]) : value
+      index &+= 1
     }
   }
 }

@@ -65,9 +65,11 @@ public final class PlanningDevice: Device, @unchecked Sendable {
     return Tensor(uninitialized: x.shape.dropLast() + [width])
   }
 
-  /// pixels of the result · kernel · in · out.
+  /// pixels of the result · kernel · in · out. A normalised input is not counted as memory: the product's device makes none but
+  /// of maps so small that it does not show.
   public func conv2D(
-    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?
+    _ x: Tensor, normalization: GroupNormalization?, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry,
+    channelAddend: Tensor?, residual: Tensor?
   ) throws -> Tensor {
     precondition(x.shape.count == 4 && x.shape[3] == weights.inChannels, "conv2D: x is \(x.shape)")
     let height = (geometry.resizedHeight ?? x.shape[1]) + geometry.top + geometry.bottom
@@ -81,9 +83,9 @@ public final class PlanningDevice: Device, @unchecked Sendable {
   }
 
   /// Another tensor of x's shape.
-  public func groupNorm(
-    _ x: Tensor, groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation
-  ) throws -> Tensor { Tensor(uninitialized: x.shape) }
+  public func groupNorm(_ x: Tensor, _ normalization: GroupNormalization) throws -> Tensor {
+    Tensor(uninitialized: x.shape)
+  }
 
   /// Another tensor of x's shape.
   public func layerNorm(_ x: Tensor, epsilon: Float, scale: Tensor, bias: Tensor) throws -> Tensor {

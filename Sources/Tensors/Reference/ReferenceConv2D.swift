@@ -11,8 +11,10 @@ extension ReferenceDevice {
 
   /// The definition: seven nested loops; a position outside of the input contributes nothing.
   public func conv2D(
-    _ x: Tensor, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry, channelAddend: Tensor?, residual: Tensor?
+    _ x: Tensor, normalization: GroupNormalization?, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry,
+    channelAddend: Tensor?, residual: Tensor?
   ) throws -> Tensor {
+    let x = if let normalization { try groupNorm(x, normalization) } else { x }
     guard let packed = weights.packed as? Packed else { preconditionFailure("weights of another device") }
     precondition(
       x.shape.count == 4 && x.shape[3] == weights.inChannels,

@@ -1,14 +1,10 @@
 extension ReferenceDevice {
   /// Two passes over each group: the mean, then the squared deviations from it.
-  public func groupNorm(
-    _ x: Tensor, groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, activation: Activation
-  ) throws -> Tensor {
-    precondition(x.shape.count == 4, "groupNorm: x is [N, H, W, C], not \(x.shape)")
-    precondition(activation == .none || activation == .silu, "groupNorm fuses silu or nothing")
+  public func groupNorm(_ x: Tensor, _ normalization: GroupNormalization) throws -> Tensor {
+    normalization.validate(x.shape)
+    let (groups, epsilon) = (normalization.groups, normalization.epsilon)
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
-    precondition(channels.isMultiple(of: groups), "groupNorm: \(channels) channels in \(groups) groups")
-    precondition(scale.shape == [channels] && bias.shape == [channels], "groupNorm: scale and bias are [C]")
-    let (elements, scales, biases) = (x.array, scale.array, bias.array)
+    let (elements, scales, biases) = (x.array, normalization.scale.array, normalization.bias.array)
     let groupChannels = channels / groups
     var result = [Float](repeating: 0, count: x.count)
     for n in 0..<batch {
@@ -20,7 +16,7 @@ extension ReferenceDevice {
         for index in indices {
           let channel = index % channels
           let value = (Double(elements[index]) - mean) * inverse * Double(scales[channel]) + Double(biases[channel])
-          result[index] = Float(Self.apply(activation, value))
+          result[index] = Float(Self.apply(normalization.activation, value))
         }
       }
     }

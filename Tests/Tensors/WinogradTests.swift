@@ -1,0 +1,98 @@
+import Tensors
+import Testing
+
+/// 3×3 convolutions that go through frequencies: sixteen input channels and more, maps that fill the tiles well enough.
+@Suite struct WinogradTests {
+  struct Layer: Sendable, CustomTestStringConvertible {
+    let inputs: Int, outputs: Int, groups: Int
+    var testDescription: String { "\(inputs) → \(outputs)" }
+  }
+
+  /// One register and less, several, a panel and its neighbours, a stretch of channels and one more.
+  static let layers = [
+    Layer(inputs: 16, outputs: 1, groups: 4), Layer(inputs: 17, outputs: 33, groups: 17),
+    Layer(inputs: 24, outputs: 16, groups: 2), Layer(inputs: 40, outputs: 7, groups: 8),
+    Layer(inputs: 32, outputs: 64, groups: 32), Layer(inputs: 513, outputs: 3, groups: 27),
+  ]
+
+  /// Whole tiles, tiles cut below and to the right, one tile, several blocks.
+  @Test(arguments: layers)
+  func everySizeAndFusion(_ layer: Layer) throws {
+    var numbers = Numbers(seed: 40)
+    let (inputs, outputs) = (layer.inputs, layer.outputs)
+    for (batch, height, width, dtype) in [
+      (1, 4, 4, DType.float16), (2, 5, 7, .float32), (1, 9, 13, .bfloat16), (3, 8, 4, .float16),
+    ] {
+      let x = numbers.tensor([batch, height, width, inputs])
+      let weight = numbers.parameter([outputs, inputs, 3, 3], dtype)
+      let bias = numbers.parameter([outputs], dtype)
+      let addend = numbers.tensor([batch, outputs])
+      let residual = numbers.tensor([batch, height, width, outputs])
+      let (scale, shift) = (numbers.tensor([inputs]), numbers.tensor([inputs]))
+      for fused in 0..<8 {
+        let norm = GroupNormalization(
+          groups: layer.groups, epsilon: 1e-5, scale: scale, bias: shift, activation: fused < 4 ? .silu : .none)
+        try judge("[\(batch), \(height), \(width)] fused \(fused)", depth: 9 * inputs) { device in
+          try device.conv2D(
+            x, normalization: fused & 3 == 0 ? nil : norm,
+            device.conv2DWeights(weight, bias: fused & 1 != 0 ? bias : nil), Conv2DGeometry(padding: 1),
+            channelAddend: fused & 2 != 0 ? addend : nil, residual: fused & 4 != 0 ? residual : nil)
+        }
+      }
+    }
+  }
+
+  /// Padding of every width, and the resize that the decoder's upsampling puts in front.
+  @Test func everyGeometry() throws {
+    var numbers = Numbers(seed: 41)
+    let x = numbers.tensor([2, 6, 5, 20])
+    let weight = numbers.parameter([18, 20, 3, 3], .float16)
+    var geometries = [
+      Conv2DGeometry(padding: 0), Conv2DGeometry(padding: 1), Conv2DGeometry(padding: 3),
+      Conv2DGeometry(padding: 1, resizedTo: (12, 10)), Conv2DGeometry(padding: 1, resizedTo: (11, 9)),
+      Conv2DGeometry(padding: 0, resizedTo: (6, 17)),
+    ]
+    var lopsided = Conv2DGeometry(padding: 0)
+    (lopsided.top, lopsided.left, lopsided.bottom, lopsided.right) = (0, 2, 1, 3)
+    geometries.append(lopsided)
+    for geometry in geometries {
+      try judge("\(geometry)", depth: 180) { device in
+        try device.conv2D(x, device.conv2DWeights(weight, bias: nil), geometry)
+      }
+    }
+  }
+
+  /// A picture is the same, bit by bit, whoever shares the batch with it.
+  @Test func batchDoesNotMatter() throws {
+    var numbers = Numbers(seed: 42)
+    let pictures = (0..<3).map { _ in numbers.tensor([1, 9, 10, 32]) }
+    let weight = numbers.parameter([40, 32, 3, 3], .float16)
+    let together = Tensor(pictures.flatMap(\.array), shape: [3, 9, 10, 32])
+    for device in Trial.devices {
+      let weights = try device.conv2DWeights(weight, bias: nil)
+      let alone = try pictures.flatMap { try device.conv2D($0, weights, Conv2DGeometry(padding: 1)).array }
+      #expect(try device.conv2D(together, weights, Conv2DGeometry(padding: 1)).array == alone)
+    }
+  }
+
+  /// The pieces in which a map is worked through do not matter either: only the instruction set may.
+  @Test func piecesDoNotMatter() throws {
+    var numbers = Numbers(seed: 43)
+    let x = numbers.tensor([1, 13, 21, 48])
+    let weight = numbers.parameter([70, 48, 3, 3], .float16)
+    let results = try Trial.devices.prefix(5).map { device in
+      try device.conv2D(x, device.conv2DWeights(weight, bias: nil), Conv2DGeometry(padding: 1)).array
+    }
+    #expect(results.allSatisfy { $0 == results[0] })
+  }
+
+  /// The usual sizes at a usual shape: several blocks of the full height and width.
+  @Test func usualBlocks() throws {
+    var numbers = Numbers(seed: 44)
+    let x = numbers.tensor([1, 40, 67, 16])
+    let weight = numbers.parameter([8, 16, 3, 3], .float16)
+    try judge("40 × 67", depth: 144) {
+      try $0.conv2D(x, $0.conv2DWeights(weight, bias: nil), Conv2DGeometry(padding: 1))
+    }
+  }
+}
