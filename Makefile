@@ -1,11 +1,14 @@
 # The commands of the README. Each target is one line: the work is in a script or in the Swift package manager.
-# Variables: PREFIX and DESTDIR for `make install`; SECONDS and SEED for `make chaos`.
+# Variables: PREFIX and DESTDIR for `make install`; SECONDS and SEED for `make chaos`;
+# PYTHON and BENCH (more options) for `make bench`.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+PYTHON ?= python3
+BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test chaos lint format install check-deployments clean
+.PHONY: help setup build demo test chaos bench lint format install check-deployments clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +27,9 @@ test: setup ## Run every check: lint, warnings as errors, undeclared imports, al
 
 chaos: setup ## Break everything at random for SECONDS (600), by SEED (drawn), and check the books
 	@.ci/chaos '$(or $(SECONDS),600)' '$(SEED)'
+
+bench: build ## Time Tintype beside diffusers and OpenVINO: Tests/Benchmarks/Peers
+	@$(PYTHON) Tests/Benchmarks/Peers/compare.py $(BENCH)
 
 lint: setup ## Check the format of Swift files and the shell scripts
 	@.ci/lint

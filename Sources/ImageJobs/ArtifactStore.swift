@@ -80,6 +80,18 @@ public struct ArtifactStore: Sendable {
     return (path, SHA256.hash(bytes))
   }
 
+  /// Finds out whether pictures can be written, by writing a byte where unfinished pictures lie and removing it.
+  ///
+  /// - Throws: `JobError` that says what is wrong and what to do.
+  public func probe() throws {
+    try describingFailure(to: "write below \(root)") {
+      let partial = try openDirectory(Self.partialDirectory, in: calls.openRoot(root))
+      let name = "\(workerName).probe"
+      defer { try? calls.unlink(partial.number, name, 0) }
+      try writeDurably([0], to: name, in: partial)
+    }
+  }
+
   /// Removes pictures of an attempt that lost its lease; those already gone are fine.
   ///
   /// - Throws: `JobError` when one of them could not be removed; the others are.

@@ -8,8 +8,30 @@ public protocol ImageGenerator: Sendable {
   /// Size in pixels of a picture whose request leaves it open.
   var defaultSize: (width: Int, height: Int) { get }
 
+  /// The memory that drawing `request` takes; nil where it is not known.
+  func memory(for request: GenerationRequest) throws -> MemoryNeed?
+
   /// Draws; synchronous, on the caller's thread, stopping between blocks when `control` says so.
   func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult
+}
+
+extension ImageGenerator {
+  /// Not known.
+  public func memory(for request: GenerationRequest) throws -> MemoryNeed? { nil }
+}
+
+/// What a run needs, and how much of that the process has already.
+public struct MemoryNeed: Sendable, Equatable {
+  /// Before it starts.
+  public var plan: MemoryPlan
+  /// Bytes of the plan's private part that earlier runs left in place.
+  public var held: Int
+
+  /// A plan, and what is there of it.
+  public init(plan: MemoryPlan, held: Int) {
+    self.plan = plan
+    self.held = held
+  }
 }
 
 /// What a picture's metadata says about the model that drew it.

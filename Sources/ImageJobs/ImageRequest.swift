@@ -50,11 +50,11 @@ package enum ImageRequest {
 
   /// Refuses a picture that this worker has no room for; another one may have.
   package static func checkSize(width: Int, height: Int, limits: ImageJobLimits) throws {
-    guard width.multipliedFullWidth(by: height).high == 0, width * height <= limits.pixelBound else {
+    guard width.multipliedFullWidth(by: height).high == 0, width * height <= limits.maximumPixels else {
       throw JobError(
         code: "too_large_for_worker",
         message:
-          "width × height is \(width) × \(height); this worker draws at most \(limits.pixelBound) pixels. Ask for a "
+          "width × height is \(width) × \(height); this worker draws at most \(limits.maximumPixels) pixels. Ask for a "
           + "smaller picture, or run a worker with a larger --max-pixels.", isPermanent: false)
     }
   }

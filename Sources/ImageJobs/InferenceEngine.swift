@@ -89,6 +89,9 @@ public actor InferenceEngine {
     let (width, height) = generator.defaultSize
     try ImageRequest.checkSize(width: request.width ?? width, height: request.height ?? height, limits: limits)
     do {
+      if let need = try generator.memory(for: request) {
+        try limits.memory.require(need, width: request.width ?? width, height: request.height ?? height)
+      }
       let result = try generator.generate(request, control: control)
       return Drawing(result: result, model: model ?? defaultModel, facts: generator.facts, loadSeconds: seconds)
     } catch let error as DiffusionError {

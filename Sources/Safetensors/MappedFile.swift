@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Glibc
 
 /// A whole file in memory, read-only, without being read: its pages come from the system's page cache on first touch
@@ -30,10 +31,26 @@ internal import Glibc
     unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
   }
 
-  /// Asks the system to read `range` ahead of use, in the background. A hint: its failure changes nothing.
+  /// Reads ahead in the order in which it was asked, for all files of the process.
+  private static let readahead = DispatchQueue(label: "tintype.readahead", qos: .utility)
+  /// So that a file that is let go is read no further.
+  private static let readaheadPiece = 32 << 20
+
+  /// Has `range` read and its pages mapped ahead of use, in the background: whoever loads a model goes on at once, and
+  /// the first layers compute while the last ones are read. A hint: its failure changes nothing.
   func prefetch(_ range: Range<Int>) {
     let page = sysconf(Int32(_SC_PAGESIZE))
-    advise(range.lowerBound / page * page..<range.upperBound, MADV_WILLNEED)
+    for start in stride(from: range.lowerBound / page * page, to: range.upperBound, by: Self.readaheadPiece) {
+      let piece = start..<min(start + Self.readaheadPiece, range.upperBound)
+      Self.readahead.async { [weak self] in self?.populate(piece) }
+    }
+  }
+
+  /// `MADV_POPULATE_READ`, Linux 5.14: reads the pages and maps them, which page by page would cost a fault for every 64 KB.
+  private static let populateRead: Int32 = 22
+
+  private func populate(_ range: Range<Int>) {
+    if !advise(range, Self.populateRead) { advise(range, MADV_WILLNEED) }
   }
 
   /// Runs `body`, during which the system reads no more than is touched instead of guessing what comes next.
@@ -43,9 +60,10 @@ internal import Glibc
     return body()
   }
 
-  private func advise(_ range: Range<Int>, _ advice: Int32) {
+  @discardableResult
+  private func advise(_ range: Range<Int>, _ advice: Int32) -> Bool {
     let part = unsafe slice(range)
-    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: part.baseAddress), part.count, advice)
+    return unsafe madvise(UnsafeMutableRawPointer(mutating: part.baseAddress), part.count, advice) == 0
   }
 }
 

@@ -102,8 +102,7 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
-  /// Asks the system to read `name` ahead of use, in the background. One tensor at a time: asked for a whole file, the
-  /// system would keep the caller waiting for most of it.
+  /// Has `name` read ahead of use, in the background and in the order in which tensors are asked for.
   public func prefetch(_ name: String) throws {
     mapping.prefetch(fileRange(try tensor(name)))
   }

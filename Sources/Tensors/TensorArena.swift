@@ -119,6 +119,9 @@
   /// Bytes in blocks now.
   package var liveBytes: Int { mutex.withLock { used } }
 
+  /// Bytes whose pages may be in place, at most.
+  package var heldBytes: Int { mutex.withLock { committed } }
+
   /// Begins to measure anew, before a run.
   package func restart() { mutex.withLock { (peakUsed, peakEnd) = (used, end) } }
 

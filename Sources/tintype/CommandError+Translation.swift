@@ -45,9 +45,10 @@ extension CommandError {
   private static func status(ofJobError code: String) -> ExitStatus {
     switch code {
     case "invalid_request", "init_image_unreadable", "init_image_refused", "init_image_changed", "too_large_for_worker",
-      "not_finite":
+      "too_large_for_memory", "not_finite":
       .invalidData
     case "model_unavailable": .notFound
+    case "out_of_memory": .temporary
     // What ImageJobs says of an output folder.
     case "output_missing", "output_denied", "output_read_only", "output_unsafe", "artifact_path": .cannotCreate
     case "out_of_disk", "output_io_error", "output_failed", "out_of_descriptors": .inputOutput

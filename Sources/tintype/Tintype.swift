@@ -22,7 +22,8 @@ struct Tintype: AsyncParsableCommand {
       CommandGroup(
         name: "Operation:",
         subcommands: [
-          WorkerCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self, SettingsCommand.self,
+          WorkerCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self, DoctorCommand.self,
+          SettingsCommand.self,
         ]),
     ])
 

@@ -17,6 +17,7 @@ struct WorkerOptions: ParsableArguments {
   @Option(name: Settings.drainTimeout.name, help: Settings.drainTimeout.help) var drainTimeout: Seconds?
   @Option(name: Settings.lease.name, help: Settings.lease.help) var lease: Seconds?
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
+  @Option(name: Settings.memoryLimit.name, help: Settings.memoryLimit.help) var memoryLimit: ByteCount?
   @Option(name: Settings.residentModels.name, help: Settings.residentModels.help) var residentModels: PositiveInteger?
   @Flag(name: Settings.lazy.name, help: Settings.lazy.help) var lazy = false
 
@@ -52,7 +53,9 @@ struct WorkerSettings: Sendable {
     }
     threads = try Settings.threads.resolve(options.threads)
     residentModels = try Settings.residentModels.require(options.residentModels)
-    limits = ImageJobLimits(maximumPixels: try Settings.maxPixels.require(options.maxPixels).value)
+    limits = ImageJobLimits(
+      maximumPixels: try Settings.maxPixels.require(options.maxPixels).value,
+      memory: MemoryLimit(try Settings.memoryLimit.resolve(options.memoryLimit)))
     isLazy = try Settings.lazy.require(options.lazy ? true : nil)
     configuration = try Self.configuration(options)
   }
@@ -92,5 +95,12 @@ struct WorkerSettings: Sendable {
     let stale = try store.removeStalePartials()
     if stale > 0 { logger.info("removed unfinished files", metadata: ["files": "\(stale)"]) }
     return store
+  }
+}
+
+extension MemoryLimit {
+  /// What the setting says, if it says anything.
+  init(_ setting: ByteCount?) {
+    if let setting { self.init(bytes: setting.bytes) } else { self.init() }
   }
 }

@@ -35,7 +35,7 @@ final class Conditioning: Sendable {
 ///
 /// Unchecked: the entries are touched under `mutex` alone.
 final class PromptCache: @unchecked Sendable {
-  /// Bytes that are kept: some five prompts of SDXL with everything that the UNet makes of them.
+  /// Bytes that are kept: four or five prompts of SDXL with everything that the UNet makes of them.
   static let byteLimit = 256 << 20
 
   private var entries: [Conditioning.Key: (conditioning: Conditioning, lastUse: Int)] = [:]

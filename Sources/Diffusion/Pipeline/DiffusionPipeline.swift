@@ -1,4 +1,4 @@
-internal import Tensors
+package import Tensors
 
 /// A loaded model: text (and a picture) in, pictures out.
 ///
@@ -111,6 +111,13 @@ public final class DiffusionPipeline: Sendable {
     if isKnown { times.forget("text") }
     return GenerationResult(images: images, warnings: warnings, timings: times.seconds, promptWasKnown: isKnown)
   }
+
+  /// Bytes that earlier runs left in place for later ones: tensors' memory and encoded prompts.
+  public var heldMemory: Int { (arena?.heldBytes ?? 0) + prompts.byteCount }
+  /// The part of it that is encoded prompts.
+  package var heldPromptBytes: Int { prompts.byteCount }
+  /// What the tensors of the last run took; nil where the system reserves no addresses.
+  package var memoryUsage: TensorArena.Usage? { arena?.usage }
 
   /// Drops what is kept of earlier prompts, so that the next run takes as long as the first.
   public func forgetPrompts() { prompts.removeAll() }

@@ -30,6 +30,7 @@ struct GenerateCommand: AsyncParsableCommand {
       pooled_prompt_embeds, timesteps, sigmas, initial_latents, noise_pred_i, latents_after_i, latents, decoded.
       """, valueName: "file.safetensors"))
   var saveTensors: String?
+  @Option(name: Settings.memoryLimit.name, help: Settings.memoryLimit.help) var memoryLimit: ByteCount?
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
   @Flag(help: "Print files, seeds, SHA-256s, sizes, timings and warnings as JSON on standard output.") var json = false
 
@@ -52,6 +53,8 @@ struct GenerateCommand: AsyncParsableCommand {
       bar.update("loading \(model.name)", fraction: share)
     }
     let loaded = clock.now
+    try generator.requireMemory(
+      for: request.generation, MemoryLimit(Settings.memoryLimit.resolve(memoryLimit)))
     let trace = saveTensors == nil ? nil : TraceRecorder()
     let result = try generator.pipeline.generate(
       request.generation,

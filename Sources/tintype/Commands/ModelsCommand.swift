@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diffusion
+import Tensors
 
 struct ModelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -9,18 +10,50 @@ struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Say what a model folder holds: family, components, files, types and sizes.",
       discussion: """
-        Reads configurations and the heads of the weight files, no weights, so it is quick for any size.
+        Reads configurations and the heads of the weight files, no weights, so it is quick for any size. With --plan it also \
+        says how much memory a picture of that size takes, by walking through the networks with shapes alone.
 
-        Example:
+        Examples:
           tintype models inspect sdxl-turbo
+          tintype models inspect sdxl-turbo --plan 1024x1024 --count 4
         """)
 
     @Argument(help: "A folder in the diffusers layout, with model_index.json.") var directory: String
+    @Option(help: ArgumentHelp("Also say what a picture of this size needs.", valueName: "WxH")) var plan: PictureSize?
+    @Option(help: ArgumentHelp("With --plan: denoising steps.", valueName: "n")) var steps = 1
+    @Option(help: ArgumentHelp("With --plan: pictures of one request.", valueName: "n")) var count = 1
+    @Option(help: ArgumentHelp("With --plan: guidance scale; above 1 the UNet sees two prompts.", valueName: "x"))
+    var guidanceScale = 0.0
+    @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
     @Flag(help: "Print JSON.") var json = false
+
+    /// The summary's keys, and the plan beside them.
+    struct Report: Encodable {
+      let summary: CheckpointSummary
+      let memoryPlan: MemoryPlan?
+
+      private enum CodingKeys: String, CodingKey { case memoryPlan }
+
+      func encode(to encoder: any Encoder) throws {
+        try summary.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(memoryPlan, forKey: .memoryPlan)
+      }
+    }
+
+    private func memoryPlan() throws -> MemoryPlan? {
+      guard let plan else { return nil }
+      let threads = try Settings.threads.resolve(threads)?.value ?? ProcessorCount.available
+      return try MemoryPlanner(folder: directory, threads: threads).plan(
+        for: GenerationRequest(
+          prompt: "", width: plan.width, height: plan.height, steps: steps, guidanceScale: guidanceScale, seed: 0,
+          imageCount: count))
+    }
 
     func run() throws {
       let summary = try CheckpointFolder(path: directory).summary()
-      if json { return try JSONOutput.print(summary) }
+      let memory = try memoryPlan()
+      if json { return try JSONOutput.print(Report(summary: summary, memoryPlan: memory)) }
       print("\(summary.pipelineClass) (\(summary.family)), \(summary.schedulerClass)")
       print("\(Self.grouped(summary.parameterCount)) parameters in \(Self.grouped(summary.byteCount)) bytes\n")
       var table = TextTable([
@@ -34,6 +67,20 @@ struct ModelsCommand: ParsableCommand {
         ])
       }
       print(table.rendered(), terminator: "")
+      if let memory { Self.printPlan(memory) }
+    }
+
+    private static func printPlan(_ plan: MemoryPlan) {
+      var table = TextTable([.init(heading: "MEMORY"), .init(heading: "BYTES", alignsRight: true), .init(heading: "")])
+      for (name, bytes, note) in [
+        ("weights, mapped", plan.mappedWeights, "one copy for all workers of a machine"),
+        ("weights, private", plan.privateWeights, "biases and norms in fp32"),
+        ("activations", plan.activations, "at most \(grouped(plan.liveActivations)) alive at a time"),
+        ("scratch", plan.scratch, "working memory of the kernels, at most"),
+        ("prompt", plan.prompts, "its encoding, keys and values"),
+        ("pictures", plan.pictures, ""), ("total", plan.total, "of which private: \(grouped(plan.privateTotal))"),
+      ] { table.append([name, grouped(bytes), note]) }
+      print("\n" + table.rendered(), terminator: "")
     }
 
     /// Thousands apart: 2 567 463 684.

@@ -6,17 +6,30 @@ import Tensors
 struct PipelineGenerator: ImageGenerator {
   let pipeline: DiffusionPipeline
   let facts: ModelFacts
+  private let planner: MemoryPlanner
 
   /// Loads the folder and identifies its weights.
-  init(folder: String, device: any Device, progress: @escaping (Double) throws -> Void) throws {
+  init(folder: String, device: CPUDevice, progress: @escaping (Double) throws -> Void) throws {
     let checkpoint = try CheckpointFolder(path: folder)
     pipeline = try DiffusionPipeline.load(from: folder, device: device, progress: progress)
+    planner = MemoryPlanner(folder: folder, threads: device.pool.threads)
     facts = ModelFacts(
       weightsHash: PNGMetadata.hexadecimal(SHA256.hash(try checkpoint.fingerprintInput())),
       sampler: checkpoint.index.schedulerClass.contains("Ancestral") ? "Euler a" : "Euler")
   }
 
   var defaultSize: (width: Int, height: Int) { (pipeline.info.defaultWidth, pipeline.info.defaultHeight) }
+
+  func memory(for request: GenerationRequest) throws -> MemoryNeed? {
+    MemoryNeed(plan: try planner.plan(for: request), held: pipeline.heldMemory)
+  }
+
+  /// Refuses a request that does not fit into memory.
+  func requireMemory(for request: GenerationRequest, _ limit: MemoryLimit) throws {
+    guard let need = try memory(for: request) else { return }
+    try limit.require(
+      need, width: request.width ?? defaultSize.width, height: request.height ?? defaultSize.height)
+  }
 
   func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult {
     try pipeline.generate(request, control: control)
@@ -25,5 +38,5 @@ struct PipelineGenerator: ImageGenerator {
 
 /// What computes.
 enum ComputeDevice {
-  static func make(threads: PositiveInteger?) throws -> any Device { try CPUDevice(threads: threads?.value) }
+  static func make(threads: PositiveInteger?) throws -> CPUDevice { try CPUDevice(threads: threads?.value) }
 }

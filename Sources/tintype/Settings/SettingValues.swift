@@ -38,6 +38,31 @@ struct PositiveInteger: ExpressibleByArgument, Sendable, Equatable {
   var defaultValueDescription: String { String(value) }
 }
 
+/// An amount of memory as people write it: `8GB`, `7.5G`, `512MiB`, `8000000000`.
+struct ByteCount: ExpressibleByArgument, Sendable, Equatable {
+  let bytes: Int
+
+  init(_ bytes: Int) { self.bytes = bytes }
+
+  init?(argument: String) {
+    let units: [(suffix: String, bytes: Double)] = [
+      ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30), ("TiB", 0x1p40), ("kB", 1e3), ("KB", 1e3), ("MB", 1e6),
+      ("GB", 1e9), ("TB", 1e12), ("K", 0x1p10), ("M", 0x1p20), ("G", 0x1p30), ("T", 0x1p40), ("", 1),
+    ]
+    for unit in units where argument.hasSuffix(unit.suffix) {
+      let number = argument.dropLast(unit.suffix.count).trimmingCharacters(in: .whitespaces)
+      guard let value = Double(number), value > 0, value * unit.bytes >= 1, value * unit.bytes < 1e18 else {
+        return nil
+      }
+      bytes = Int(value * unit.bytes)
+      return
+    }
+    return nil
+  }
+
+  var defaultValueDescription: String { String(bytes) }
+}
+
 /// Names separated by commas, as an environment variable holds them; a repeated flag gives one name each time.
 struct NameList: ExpressibleByArgument, Sendable, Equatable {
   let names: [String]

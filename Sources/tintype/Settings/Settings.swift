@@ -52,6 +52,11 @@ enum Settings {
   static let residentModels = Setting<PositiveInteger>(
     "resident-models", "N", "How many models stay in memory; beyond that the least recently used leaves.",
     default: PositiveInteger(1))
+  static let memoryLimit = Setting<ByteCount>(
+    "memory-limit", "SIZE",
+    "Memory that the process may hold, weights included. A job that needs more is refused before it runs. `tintype models "
+      + "inspect DIR --plan 512x512` says what a picture needs.",
+    defaultText: "the machine's, or its control group's")
   static let lazy = Setting<Bool>(
     "lazy", "BOOL", "Load models at their first job instead of before the worker reports that it is ready.",
     default: false)
@@ -69,7 +74,7 @@ enum Settings {
   static let all: [(section: String, settings: [any SettingDescription])] = [
     ("Where things are", [databaseURL, models, output, input, stateDirectory]),
     ("What a worker takes", [queues, maxJobs, maxPixels, idleExit, workerName]),
-    ("How a worker runs", [drainTimeout, lease, threads, residentModels, lazy]),
+    ("How a worker runs", [drainTimeout, lease, threads, memoryLimit, residentModels, lazy]),
     ("What it says", [logLevel, logFormat]),
   ]
 }

@@ -1,0 +1,16 @@
+internal import COpenBLAS
+
+extension CPUDevice {
+  /// The matrix library's own name, version and choice of kernels.
+  public static var matrixLibrary: String {
+    let configuration = unsafe String(cString: openblas_get_config()).split(separator: " ").prefix(2)
+    return "\(configuration.joined(separator: " ")), \(unsafe String(cString: openblas_get_corename())) kernels"
+  }
+
+  /// Bytes of working memory that the kernels hold, kept from call to call.
+  public var scratchHeld: Int { scratch.byteCount }
+
+  /// What ``scratchHeld`` may come to, whatever the shapes: panels of expanded weights for all threads together, and
+  /// blocks for each of them.
+  public static func scratchBound(threads: Int) -> Int { (96 + 24 * threads) << 20 }
+}

@@ -1,0 +1,75 @@
+import Diffusion
+import Foundation
+import Tensors
+import Testing
+
+/// The memory that a run is said to need is the memory that it takes.
+@Suite struct MemoryPlannerTests {
+  static let grey = RGBPixels(width: 72, height: 64, bytes: [UInt8](repeating: 128, count: 3 * 72 * 64))
+
+  static let requests: [GenerationRequest] = [
+    GenerationRequest(prompt: "a boat", width: 72, height: 64, seed: 1),
+    GenerationRequest(prompt: "a boat", width: 72, height: 64, steps: 4, seed: 1, imageCount: 3),
+    GenerationRequest(prompt: "a boat", width: 64, height: 96, steps: 2, guidanceScale: 2, seed: 1),
+    GenerationRequest(prompt: "a boat", steps: 3, seed: 1, initialImage: grey, strength: 0.7),
+    GenerationRequest(prompt: "a boat", width: 256, height: 192, seed: 1),
+  ]
+
+  /// To the byte: both walk the same code, and the arena hands out the same places.
+  @Test(arguments: GoldenModel.all, requests)
+  func activationsAreThoseOfTheRun(_ model: GoldenModel, _ request: GenerationRequest) throws {
+    let plan = try MemoryPlanner(folder: model.folder, threads: 2).plan(for: request)
+    let pipeline = try model.pipeline(.cpu)
+    _ = try pipeline.generate(request)
+    let usage = try #require(pipeline.memoryUsage)
+    #expect(usage.peakLive == plan.liveActivations)
+    #expect(usage.extent == plan.activations)
+    // What outlived the run are the prompt's tensors, planned like the others.
+    #expect(pipeline.heldPromptBytes == plan.prompts)
+  }
+
+  @Test func privateWeightsAreWhatTheDeviceKeeps() throws {
+    let model = GoldenModel(name: "sd")
+    let plan = try MemoryPlanner(folder: model.folder, threads: 2).plan(for: Self.requests[0])
+    #expect(plan.mappedWeights == (try model.checkpoint().summary()).byteCount)
+    #expect(plan.privateWeights > 0 && plan.privateWeights < plan.mappedWeights)
+  }
+
+  @Test func theKernelsStayWithinTheirScratch() throws {
+    let device = try CPUDevice(threads: 2)
+    let pipeline = try DiffusionPipeline.load(from: GoldenModel(name: "sdxl").folder, device: device)
+    _ = try pipeline.generate(GenerationRequest(prompt: "a boat", width: 512, height: 512, seed: 1))
+    #expect(device.scratchHeld <= CPUDevice.scratchBound(threads: 2))
+  }
+
+  /// A picture whose tensors are large beside everything else in this process.
+  @Test func residentMemoryGrowsByThePlan() throws {
+    let model = GoldenModel(name: "sdxl")
+    let request = GenerationRequest(prompt: "a boat", width: 1024, height: 1024, seed: 1)
+    let plan = try MemoryPlanner(folder: model.folder, threads: 1).plan(for: request)
+    let pipeline = try DiffusionPipeline.load(from: model.folder, device: CPUDevice(threads: 1))
+    let before = try #require(ProcessMemory.resident)
+    _ = try pipeline.generate(request)
+    // The arena keeps its pages, so they are still resident; other tests run meanwhile, hence the slack on top.
+    let grown = try #require(ProcessMemory.resident) - before
+    #expect(grown > plan.activations * 95 / 100, "\(grown) of \(plan.activations)")
+    #expect(grown < plan.privateTotal + 200 << 20, "\(grown) of \(plan.privateTotal)")
+  }
+
+  @Test func whatTheModelCannotDrawIsNotPlanned() {
+    let planner = MemoryPlanner(folder: GoldenModel(name: "sd").folder, threads: 1)
+    let error = #expect(throws: DiffusionError.self) {
+      try planner.plan(for: GenerationRequest(prompt: "", width: 100, height: 64, seed: 1))
+    }
+    #expect(error?.field == "width")
+  }
+
+  /// The largest that a request may ask for is planned without having it.
+  @Test func aPlanOfManyGigabytesTakesNone() throws {
+    let before = try #require(ProcessMemory.resident)
+    let plan = try MemoryPlanner(folder: GoldenModel(name: "sdxl").folder, threads: 1)
+      .plan(for: GenerationRequest(prompt: "", width: 4096, height: 4096, seed: 1))
+    #expect(plan.activations > 1 << 30)
+    #expect(try #require(ProcessMemory.resident) - before < plan.activations / 2)
+  }
+}
