@@ -98,10 +98,13 @@ extension CommandError {
     }
   }
 
-  /// The server's message as a sentence.
+  /// The server's message, or libpq's several lines, as sentences.
   private static func sentence(_ error: PostgresError) -> String {
-    let text = [error.message, error.detail].compactMap(\.self).joined(separator: " ")
-      .trimmingCharacters(in: .whitespacesAndNewlines)
-    return text.hasSuffix(".") ? text : "\(text)."
+    let lines = [error.message, error.detail].compactMap(\.self).flatMap { $0.split(separator: "\n") }
+    let sentences = lines.map { line in
+      let text = line.trimmingCharacters(in: .whitespaces)
+      return text.last.map { ".?!".contains($0) } == true ? text : "\(text)."
+    }
+    return sentences.joined(separator: " ")
   }
 }
