@@ -19,7 +19,7 @@ COMMENT ON TABLE  tintype.lines            IS 'Where a line begins, for lines at
 COMMENT ON COLUMN tintype.lines.queue      IS 'The queue';
 COMMENT ON COLUMN tintype.lines.model      IS 'The model; empty for jobs that name none';
 COMMENT ON COLUMN tintype.lines.begins_at  IS 'No ready job stood before this claim_key when last checked, ...';
-COMMENT ON COLUMN tintype.lines.begins_id  IS '... nor at it with a lower id: whole batches share one claim_key';
+COMMENT ON COLUMN tintype.lines.begins_id  IS '... nor at it with a lower id: jobs inserted together share one claim_key';
 COMMENT ON COLUMN tintype.lines.checked_at IS 'When that was';
 
 ALTER TABLE tintype.workers ADD COLUMN loaded text[];

@@ -1943,7 +1943,7 @@ COMMENT ON COLUMN tintype.lines.model IS 'The model; empty for jobs that name no
 
 COMMENT ON COLUMN tintype.lines.begins_at IS 'No ready job stood before this claim_key when last checked, ...';
 
-COMMENT ON COLUMN tintype.lines.begins_id IS '... nor at it with a lower id: whole batches share one claim_key';
+COMMENT ON COLUMN tintype.lines.begins_id IS '... nor at it with a lower id: jobs inserted together share one claim_key';
 
 COMMENT ON COLUMN tintype.lines.checked_at IS 'When that was';
 

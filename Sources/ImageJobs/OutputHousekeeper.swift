@@ -49,7 +49,8 @@ extension ArtifactStore {
             return words[3] == installation ? words[1] : nil
           }
           // Somebody is just writing it, or died doing so.
-          guard try calls.status(open(Self.markerName, in: directory).number).age > 60 else {
+          let marker = try open(Self.markerName, in: directory)
+          guard try calls.status(marker.number).age > 60 else {
             throw SystemCallError(call: "read", subject: Self.markerName, errno: EAGAIN)
           }
           try calls.unlink(directory.number, Self.markerName, 0)
@@ -76,7 +77,8 @@ extension ArtifactStore {
   /// The directories of the first level that hold jobs.
   package func shards() throws -> [String] {
     try describingFailure(to: "list \(root)") {
-      try calls.list(calls.openRoot(root).number).filter { Int64($0) != nil }
+      let directory = try calls.openRoot(root)
+      return try calls.list(directory.number).filter { Int64($0) != nil }
     }
   }
 

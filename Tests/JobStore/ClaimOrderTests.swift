@@ -83,12 +83,12 @@ import Testing
       let worker = try await queue.worker()
       let jobs = try await claim(queue, worker, 5, loaded: nil, alike: true)
       #expect(jobs.map(\.id) == [first, alike])
-      // The next in line leads the next batch: nobody is passed over twice.
+      // The next in line leads the next group: nobody is passed over twice.
       #expect(try await claim(queue, worker, 5, loaded: nil, alike: true).first?.id == wide)
     }
   }
 
-  @Test func aBatchKeepsEveryLimit() async throws {
+  @Test func jobsTakenTogetherKeepEveryLimit() async throws {
     try await withQueue { queue in
       try await queue.sql("UPDATE tintype.queues SET max_running = 4, max_running_per_key = 2")
       try await queue.sql(

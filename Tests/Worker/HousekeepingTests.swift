@@ -55,13 +55,14 @@ private final class MemoryFolder: OutputFolder {
       let folder = MemoryFolder(failures: 1)
       let service = bench.service(ScriptedHandler(), output: folder) { $0.housekeepingInterval = .milliseconds(50) }
       let job = try await bench.insert()[0]
-      try await running(service) { _ in
+      try await running(service) { shutDown in
         try await bench.eventually(
           "SELECT state = 'succeeded' AND (SELECT output = 'folder' FROM tintype.workers) FROM tintype.jobs")
         try await bench.sql("UPDATE tintype.queues SET retention = '0'")
         // The first removal fails after the files are gone: the order stands, and is carried out again.
         try await bench.eventually(
           "SELECT count(*) = 0 AND NOT EXISTS (SELECT FROM tintype.removals) FROM tintype.jobs")
+        await shutDown()
       }
       #expect(folder.removed == [job, job])
     }
@@ -75,13 +76,14 @@ private final class MemoryFolder: OutputFolder {
       let folder = MemoryFolder(files: [orphan, foreign])
       let handler = ScriptedHandler { _, _ in throw JobError(code: "internal", message: "m", isPermanent: true) }
       let service = bench.service(handler, output: folder) { $0.housekeepingInterval = .milliseconds(50) }
-      try await running(service) { _ in
+      try await running(service) { shutDown in
         try await bench.eventually("SELECT state = 'failed' FROM tintype.jobs")
         try await bench.sql("UPDATE tintype.attempts SET finished_at = now() - interval '1 hour'")
         let deadline = ContinuousClock.now + .seconds(30)
         while folder.files.contains(orphan), ContinuousClock.now < deadline {
           try await Task.sleep(for: .milliseconds(20))
         }
+        await shutDown()
       }
       #expect(folder.files == [foreign])
     }
@@ -91,8 +93,9 @@ private final class MemoryFolder: OutputFolder {
     try await withBench { bench in
       let folder = MemoryFolder(of: "another")
       let log = LineSink()
-      try await running(bench.service(ScriptedHandler(), log: log, output: folder)) { _ in
+      try await running(bench.service(ScriptedHandler(), log: log, output: folder)) { shutDown in
         try await log.wait(for: "belongs to another database")
+        await shutDown()
       }
       #expect(try await bench.value("SELECT output IS NULL FROM tintype.workers"))
     }

@@ -90,6 +90,7 @@ private struct Pooler {
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = command
     try ProcessLaunch.exclusively {
+      process.standardInput = FileHandle.nullDevice
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()
