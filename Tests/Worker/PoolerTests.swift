@@ -108,7 +108,8 @@ private struct Pooler {
     if let text = try? String(contentsOfFile: "\(folder)/pid", encoding: .utf8),
       let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
     {
-      kill(pid, SIGTERM)
+      // Started from a thread that has every other signal blocked, it could not receive them; and it has nothing to lose.
+      kill(pid, SIGKILL)
     }
     process.waitUntilExit()
     try? FileManager.default.removeItem(atPath: folder)
