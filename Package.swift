@@ -92,6 +92,10 @@ let package = Package(
         .embedInCode("V0006__functions.sql"),
         .embedInCode("V0007__views.sql"),
         .embedInCode("V0008__roles.sql"),
+        .embedInCode("V0009__standing_in_line.sql"),
+        .embedInCode("V0010__claim.sql"),
+        .embedInCode("V0011__retention.sql"),
+        .embedInCode("V0012__dead_letters_and_upgrades.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(

@@ -30,4 +30,8 @@ public let migrations: [Migration] = [
   Migration("V0006__functions", PackageResources.V0006__functions_sql),
   Migration("V0007__views", PackageResources.V0007__views_sql),
   Migration("V0008__roles", PackageResources.V0008__roles_sql),
+  Migration("V0009__standing_in_line", PackageResources.V0009__standing_in_line_sql),
+  Migration("V0010__claim", PackageResources.V0010__claim_sql),
+  Migration("V0011__retention", PackageResources.V0011__retention_sql),
+  Migration("V0012__dead_letters_and_upgrades", PackageResources.V0012__dead_letters_and_upgrades_sql),
 ]

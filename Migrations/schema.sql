@@ -3,6 +3,105 @@ CREATE SCHEMA tintype;
 
 COMMENT ON SCHEMA tintype IS 'Rows become pictures: INSERT INTO tintype.jobs (prompt) VALUES (''a red boat'')';
 
+CREATE FUNCTION tintype.admit_next() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  next bigint;
+BEGIN
+  SELECT id INTO next FROM tintype.jobs j
+    WHERE j.state = 'ready' AND j.throttled AND j.queue = OLD.queue AND j.concurrency_key = OLD.concurrency_key
+    ORDER BY j.claim_key, j.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    UPDATE tintype.jobs SET throttled = false WHERE id = next;
+    PERFORM pg_notify('tintype_ready', OLD.queue);
+  END IF;
+  RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION tintype.admit_next() IS 'Lets the first of those that are throttled by a concurrency key into the line again';
+
+CREATE FUNCTION tintype.admit_throttled() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  key      record;
+  room     bigint;
+  ids      bigint[];
+  admitted integer := 0;
+BEGIN
+  -- Each key once, by the index: a step from key to key, however many jobs wait with one.
+  FOR key IN
+    WITH RECURSIVE keys AS (
+      (SELECT queue, concurrency_key, 1 AS n FROM tintype.jobs WHERE state = 'ready' AND throttled ORDER BY queue, concurrency_key LIMIT 1)
+      UNION ALL
+      SELECT next.queue, next.concurrency_key, k.n + 1 FROM keys k CROSS JOIN LATERAL (
+        SELECT queue, concurrency_key FROM tintype.jobs j
+         WHERE state = 'ready' AND throttled AND (j.queue, j.concurrency_key) > (k.queue, k.concurrency_key)
+         ORDER BY queue, concurrency_key LIMIT 1) next WHERE k.n < 1000)
+    SELECT k.queue, k.concurrency_key, coalesce(l.max_running, q.max_running_per_key) AS most
+      FROM keys k JOIN tintype.queues q ON q.name = k.queue
+      LEFT JOIN tintype.concurrency_limits l ON l.queue = k.queue AND l.concurrency_key = k.concurrency_key
+  LOOP
+    room := coalesce(key.most, 1000)
+      - (SELECT count(*) FROM tintype.jobs WHERE queue = key.queue AND concurrency_key = key.concurrency_key AND state = 'running')
+      - (SELECT count(*) FROM (SELECT FROM tintype.jobs WHERE queue = key.queue AND concurrency_key = key.concurrency_key
+                                 AND state = 'ready' AND NOT throttled LIMIT 1000) waiting);
+    CONTINUE WHEN room <= 0;
+    SELECT array_agg(id) INTO ids FROM (
+      SELECT id FROM tintype.jobs j
+       WHERE state = 'ready' AND throttled AND j.queue = key.queue AND j.concurrency_key = key.concurrency_key
+       ORDER BY claim_key, id LIMIT room FOR NO KEY UPDATE SKIP LOCKED) first;
+    UPDATE tintype.jobs SET throttled = false WHERE id = ANY (ids);
+    admitted := admitted + coalesce(cardinality(ids), 0);
+    PERFORM pg_notify('tintype_ready', key.queue);
+  END LOOP;
+  RETURN admitted;
+END $$;
+
+COMMENT ON FUNCTION tintype.admit_throttled() IS 'Lets throttled jobs into the line where their concurrency key has room. Internal';
+
+CREATE FUNCTION tintype.admits(p_queue text, p_key text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  most integer := coalesce(
+    (SELECT max_running FROM tintype.concurrency_limits WHERE queue = p_queue AND concurrency_key = p_key),
+    (SELECT max_running_per_key FROM tintype.queues WHERE name = p_queue));
+BEGIN
+  IF most IS NULL THEN
+    RETURN true;
+  END IF;
+  IF NOT pg_try_advisory_xact_lock(hashtext('tintype.key'), hashtext(p_queue || '/' || p_key)) THEN
+    RETURN false;
+  END IF;
+  IF (SELECT count(*) FROM tintype.jobs WHERE queue = p_queue AND concurrency_key = p_key AND state = 'running') < most THEN
+    RETURN true;
+  END IF;
+  UPDATE tintype.jobs SET throttled = true WHERE id IN (
+    SELECT id FROM tintype.jobs
+     WHERE queue = p_queue AND concurrency_key = p_key AND state = 'ready' AND NOT throttled
+     ORDER BY id LIMIT 200 FOR NO KEY UPDATE SKIP LOCKED);
+  RETURN false;
+END $$;
+
+COMMENT ON FUNCTION tintype.admits(p_queue text, p_key text) IS 'Whether one more job with this concurrency key may run; if not, up to 200 that wait with it are throttled. Internal';
+
+CREATE FUNCTION tintype.advance_fairness(p_fair_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM FROM tintype.fairness WHERE p_fair_at > clock_timestamp() + ahead AND moved_at < clock_timestamp() - interval '0.2 seconds'
+    FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    UPDATE tintype.fairness SET ahead = p_fair_at - clock_timestamp(), moved_at = clock_timestamp();
+  END IF;
+END $$;
+
+COMMENT ON FUNCTION tintype.advance_fairness(p_fair_at timestamp with time zone) IS 'Moves the lines'' clock to the place of a job that has been taken. Internal';
+
 CREATE FUNCTION tintype.can_manage(p_submitted_by text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -227,9 +326,9 @@ CREATE FUNCTION tintype.check_transition() RETURNS trigger
 BEGIN
   IF NEW.state = OLD.state
      OR (CASE OLD.state
-          WHEN 'scheduled' THEN NEW.state IN ('ready', 'cancelled')
+          WHEN 'scheduled' THEN NEW.state IN ('ready', 'failed', 'cancelled')
           WHEN 'blocked'   THEN NEW.state IN ('scheduled', 'ready', 'failed', 'cancelled')
-          WHEN 'ready'     THEN NEW.state IN ('running', 'cancelled')
+          WHEN 'ready'     THEN NEW.state IN ('running', 'failed', 'cancelled')
           WHEN 'running'   THEN NEW.state IN ('scheduled', 'ready', 'succeeded', 'failed', 'cancelled')
           -- Only retry() makes this setting, for as long as its UPDATE runs.
           WHEN 'failed'    THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
@@ -246,7 +345,7 @@ END $$;
 
 COMMENT ON FUNCTION tintype.check_transition() IS 'Refuses every change of state that Docs/job-states.md does not show, whoever makes it';
 
-CREATE FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer) RETURNS TABLE(id bigint, attempt_id bigint, attempt_number integer, max_attempts integer, queue text, model text, prompt text, negative_prompt text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, seed bigint, image_count integer, init_image text, init_image_data bytea, init_job bigint, init_artifact_path text, init_artifact_sha256 bytea, timeout double precision, metadata text)
+CREATE FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer, p_loaded text[] DEFAULT NULL::text[], p_alike boolean DEFAULT false) RETURNS TABLE(id bigint, attempt_id bigint, attempt_number integer, max_attempts integer, queue text, model text, prompt text, negative_prompt text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, seed bigint, image_count integer, init_image text, init_image_data bytea, init_job bigint, init_artifact_path text, init_artifact_sha256 bytea, timeout double precision, metadata text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -259,14 +358,21 @@ DECLARE
   open_queues  text[];
   limited      record;
   head         record;
+  hinted       boolean := true;
+  before       bigint;
+  is_slow      boolean;
   taken        bigint;
+  lead         bigint;
+  lead_from    timestamptz;
   new_attempt  bigint;
+  claimed      tintype.jobs;
 BEGIN
   PERFORM FROM tintype.workers w
     WHERE w.id = p_worker AND w.ended_at IS NULL AND w.lease_until > clock_timestamp() AND w.desired = 'run';
   IF NOT FOUND THEN
     RETURN;
   END IF;
+  UPDATE tintype.workers w SET loaded = p_loaded WHERE w.id = p_worker AND w.loaded IS DISTINCT FROM p_loaded;
 
   open_queues := ARRAY(SELECT name FROM tintype.queues WHERE name = ANY (p_queues) AND paused_at IS NULL);
   -- Counting is exact only if no one else claims from the queue meanwhile. Queues without a limit never wait here.
@@ -281,38 +387,57 @@ BEGIN
              OR (SELECT count(*) FROM tintype.jobs r WHERE r.queue = q.name AND r.state = 'running') < q.max_running);
 
     taken := NULL;
-    -- The first of each line this worker can serve ('' is the line of jobs without a model), the most urgent first.
-    FOR head IN
-      SELECT line.queue, line.model
-        FROM (SELECT q AS queue, m AS model FROM unnest(open_queues) q, (SELECT '' UNION SELECT unnest(p_models)) AS m (m)) line
-        CROSS JOIN LATERAL (
-          SELECT j.claim_key, j.id FROM tintype.jobs j
-           WHERE j.state = 'ready' AND j.queue = line.queue AND coalesce(j.model, '') = line.model
-           ORDER BY j.claim_key, j.id LIMIT 1) first
-       ORDER BY first.claim_key, first.id
-    LOOP
-      SELECT j.id INTO taken FROM tintype.jobs j
-        WHERE j.state = 'ready' AND j.queue = head.queue AND coalesce(j.model, '') = head.model
-        ORDER BY j.claim_key, j.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-      EXIT WHEN taken IS NOT NULL;  -- else others hold the whole line
+    IF lead IS NOT NULL THEN
+      IF (SELECT j.queue FROM tintype.jobs j WHERE j.id = lead) = ANY (open_queues) THEN
+        taken := tintype.take_alike(lead, lead_from);
+      END IF;
+      EXIT WHEN taken IS NULL;
+    END IF;
+
+    WHILE taken IS NULL LOOP
+      before := tintype.entries_read();
+      FOR head IN SELECT * FROM tintype.heads(p_worker, open_queues, p_models, p_loaded, hinted) LOOP
+        taken := tintype.take_first(head.queue, head.model, head.begins_at, head.begins_id);
+        EXIT WHEN taken IS NOT NULL;  -- else others hold the whole line
+      END LOOP;
+      is_slow := tintype.entries_read() - before > 500;
+      IF taken IS NOT NULL AND (is_slow OR head.is_recheck) THEN
+        PERFORM tintype.note_head(head.queue, head.model, head.claim_key, taken, is_slow);
+      END IF;
+      -- Nothing from where the lines are said to begin: before an empty answer, look everywhere.
+      EXIT WHEN taken IS NOT NULL OR NOT hinted;
+      hinted := false;
+      EXIT WHEN NOT EXISTS (SELECT FROM tintype.lines l WHERE l.queue = ANY (open_queues) AND l.begins_at > '-infinity');
     END LOOP;
     EXIT WHEN taken IS NULL;
+    IF p_alike AND lead IS NULL THEN
+      lead := taken;
+      lead_from := head.claim_key;
+    END IF;
 
     INSERT INTO tintype.attempts AS a (job_id, worker_id, number, started_at, deadline)
-      SELECT j.id, p_worker, j.failures + 1, clock_timestamp(), clock_timestamp() + j.timeout FROM tintype.jobs j WHERE j.id = taken
+      SELECT j.id, p_worker, j.failures + 1, clock_timestamp(), least(clock_timestamp() + j.timeout, j.deadline)
+        FROM tintype.jobs j WHERE j.id = taken
       RETURNING a.id INTO new_attempt;
-    UPDATE tintype.jobs j SET state = 'running', attempt_id = new_attempt, started_at = clock_timestamp() WHERE j.id = taken;
+    UPDATE tintype.jobs j SET state = 'running', attempt_id = new_attempt, started_at = clock_timestamp() WHERE j.id = taken
+      RETURNING j.* INTO claimed;
+    IF claimed.tenant IS NOT NULL THEN
+      PERFORM tintype.advance_fairness(claimed.fair_at);
+    END IF;
 
     RETURN QUERY
       SELECT j.id, j.attempt_id, j.failures + 1, j.max_attempts, j.queue, j.model, j.prompt, j.negative_prompt, j.width,
              j.height, j.steps, j.guidance_scale, coalesce(j.strength, 1), j.seed, j.image_count, j.init_image,
-             j.init_image_data, j.init_job, i.path, i.sha256, extract(epoch FROM j.timeout)::double precision, j.metadata::text
+             j.init_image_data, j.init_job, i.path, i.sha256,
+             -- What is left until the deadline, and no less than nothing.
+             extract(epoch FROM least(j.timeout, CASE WHEN j.deadline IS NOT NULL THEN
+               greatest(j.deadline - clock_timestamp(), '0') END))::double precision, j.metadata::text
         FROM tintype.jobs j LEFT JOIN tintype.images i ON i.job_id = j.init_job AND i.index = 0
        WHERE j.id = taken;
   END LOOP;
 END $$;
 
-COMMENT ON FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer) IS 'Takes up to p_limit ready jobs for a live worker, most urgent first, each with a new attempt id. Nothing if the worker drains or its lease is over';
+COMMENT ON FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer, p_loaded text[], p_alike boolean) IS 'Takes up to p_limit ready jobs for a live worker, most urgent first, each with a new attempt id. p_loaded: the models it has in memory. p_alike: all of the shape of the first. Nothing if the worker drains or its lease is over';
 
 CREATE FUNCTION tintype.drain(worker_id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -398,7 +523,7 @@ END $$;
 
 COMMENT ON FUNCTION tintype.end_attempt(p_job bigint, p_attempt bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_warnings text[], p_timings jsonb) IS 'Ends an attempt that still holds its job, and decides what becomes of the job. Internal';
 
-CREATE FUNCTION tintype.enqueue(prompt text, negative_prompt text DEFAULT NULL::text, model text DEFAULT NULL::text, width integer DEFAULT NULL::integer, height integer DEFAULT NULL::integer, steps integer DEFAULT NULL::integer, guidance_scale double precision DEFAULT NULL::double precision, strength double precision DEFAULT NULL::double precision, init_image text DEFAULT NULL::text, init_image_data bytea DEFAULT NULL::bytea, init_job bigint DEFAULT NULL::bigint, seed bigint DEFAULT NULL::bigint, image_count integer DEFAULT NULL::integer, queue text DEFAULT NULL::text, priority integer DEFAULT NULL::integer, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, timeout interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb) RETURNS bigint
+CREATE FUNCTION tintype.enqueue(prompt text, negative_prompt text DEFAULT NULL::text, model text DEFAULT NULL::text, width integer DEFAULT NULL::integer, height integer DEFAULT NULL::integer, steps integer DEFAULT NULL::integer, guidance_scale double precision DEFAULT NULL::double precision, strength double precision DEFAULT NULL::double precision, init_image text DEFAULT NULL::text, init_image_data bytea DEFAULT NULL::bytea, init_job bigint DEFAULT NULL::bigint, seed bigint DEFAULT NULL::bigint, image_count integer DEFAULT NULL::integer, queue text DEFAULT NULL::text, priority integer DEFAULT NULL::integer, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, timeout interval DEFAULT NULL::interval, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb, tenant text DEFAULT NULL::text, concurrency_key text DEFAULT NULL::text, deadline timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -428,14 +553,18 @@ BEGIN
   job.timeout         := $18;
   job.idempotency_key := $19;
   job.metadata        := coalesce($20, '{}');
+  job.tenant          := $21;
+  job.concurrency_key := $22;
+  job.deadline        := $23;
   LOOP
     INSERT INTO tintype.jobs (
         prompt, negative_prompt, model, width, height, steps, guidance_scale, strength, init_image, init_image_data,
-        init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, idempotency_key, metadata)
+        init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, idempotency_key, metadata,
+        tenant, concurrency_key, deadline)
       VALUES (
         job.prompt, job.negative_prompt, job.model, job.width, job.height, job.steps, job.guidance_scale, job.strength,
         job.init_image, job.init_image_data, job.init_job, job.seed, job.image_count, job.queue, job.priority, job.run_at,
-        job.max_attempts, job.timeout, job.idempotency_key, job.metadata)
+        job.max_attempts, job.timeout, job.idempotency_key, job.metadata, job.tenant, job.concurrency_key, job.deadline)
       ON CONFLICT (queue, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
       RETURNING id INTO result;
     IF FOUND THEN
@@ -453,7 +582,162 @@ BEGIN
   END LOOP;
 END $_$;
 
-COMMENT ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, init_image text, init_image_data bytea, init_job bigint, seed bigint, image_count integer, queue text, priority integer, run_at timestamp with time zone, max_attempts integer, timeout interval, idempotency_key text, metadata jsonb) IS 'Inserts a job and returns its id. With an idempotency_key already used by the same request: that job''s id';
+COMMENT ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, init_image text, init_image_data bytea, init_job bigint, seed bigint, image_count integer, queue text, priority integer, run_at timestamp with time zone, max_attempts integer, timeout interval, idempotency_key text, metadata jsonb, tenant text, concurrency_key text, deadline timestamp with time zone) IS 'Inserts a job and returns its id. With an idempotency_key already used by the same request: that job''s id';
+
+CREATE FUNCTION tintype.entries_read() RETURNS bigint
+    LANGUAGE sql
+    AS $$
+  SELECT pg_stat_get_xact_tuples_returned('tintype.jobs_line'::regclass)
+$$;
+
+COMMENT ON FUNCTION tintype.entries_read() IS 'Entries of jobs_line that this transaction has read, dead ones included. Internal';
+
+CREATE TABLE tintype.jobs (
+    id bigint NOT NULL,
+    prompt text NOT NULL,
+    negative_prompt text,
+    model text,
+    width integer,
+    height integer,
+    steps integer NOT NULL,
+    guidance_scale double precision DEFAULT 0 NOT NULL,
+    strength double precision,
+    init_image text,
+    init_image_data bytea,
+    init_job bigint,
+    seed bigint NOT NULL,
+    image_count integer DEFAULT 1 NOT NULL,
+    queue text DEFAULT 'default'::text NOT NULL,
+    priority integer DEFAULT 0 NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    max_attempts integer NOT NULL,
+    timeout interval,
+    idempotency_key text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    state text NOT NULL,
+    attempt_id bigint,
+    failures integer NOT NULL,
+    losses integer NOT NULL,
+    error_code text,
+    error text,
+    warnings text[] NOT NULL,
+    submitted_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    claim_key timestamp with time zone NOT NULL,
+    request_digest bytea,
+    tenant text,
+    concurrency_key text,
+    deadline timestamp with time zone,
+    throttled boolean DEFAULT false NOT NULL,
+    fair_at timestamp with time zone,
+    CONSTRAINT blocked_has_init_job CHECK (((state <> 'blocked'::text) OR (init_job IS NOT NULL))),
+    CONSTRAINT counters_are_natural CHECK (((failures >= 0) AND (losses >= 0))),
+    CONSTRAINT failed_has_error CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error IS NOT NULL)))),
+    CONSTRAINT finished_when_terminal CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))),
+    CONSTRAINT running_has_attempt CHECK (((state <> ALL (ARRAY['running'::text, 'succeeded'::text])) OR ((attempt_id IS NOT NULL) AND (started_at IS NOT NULL)))),
+    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT succeeded_has_no_error CHECK (((state <> 'succeeded'::text) OR ((error_code IS NULL) AND (error IS NULL)))),
+    CONSTRAINT waiting_has_no_attempt CHECK (((state <> ALL (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text])) OR ((attempt_id IS NULL) AND (started_at IS NULL))))
+)
+WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', vacuum_index_cleanup='on', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+ALTER TABLE ONLY tintype.jobs ALTER COLUMN init_image_data SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE tintype.jobs IS 'One row a job. Only the prompt is needed; a request may be changed while it waits';
+
+COMMENT ON COLUMN tintype.jobs.id IS 'Given by the database';
+
+COMMENT ON COLUMN tintype.jobs.prompt IS 'The text to draw: at most 16384 bytes, may be empty. Text beyond the model''s 77 tokens is cut, with a warning';
+
+COMMENT ON COLUMN tintype.jobs.negative_prompt IS 'What to steer away from: at most 16384 bytes. It has an effect only with guidance_scale above 1';
+
+COMMENT ON COLUMN tintype.jobs.model IS 'A name some worker was started with; null for whatever the worker''s default is';
+
+COMMENT ON COLUMN tintype.jobs.width IS 'Pixels, a multiple of 8 from 8 to 4096; null for the model''s own size or, with an initial picture, the picture''s';
+
+COMMENT ON COLUMN tintype.jobs.height IS 'Pixels, a multiple of 8 from 8 to 4096; null as for width';
+
+COMMENT ON COLUMN tintype.jobs.steps IS 'Denoising steps, 1 to 50; null for 1 or, with an initial picture, 2';
+
+COMMENT ON COLUMN tintype.jobs.guidance_scale IS 'Classifier-free guidance, 0 to 50; at 1 and below there is none';
+
+COMMENT ON COLUMN tintype.jobs.strength IS 'How much of the initial picture is replaced, 0 to 1, and trunc(steps x strength) at least 1; null for 0.5 (1 with one step). Only with an initial picture';
+
+COMMENT ON COLUMN tintype.jobs.init_image IS 'Start from this picture: a path below the worker''s input root, relative, without ".."';
+
+COMMENT ON COLUMN tintype.jobs.init_image_data IS 'Start from this picture: a PNG or JPEG file''s bytes, at most 16 MiB';
+
+COMMENT ON COLUMN tintype.jobs.init_job IS 'Start from the first picture of this earlier job; the job is blocked until that one has succeeded';
+
+COMMENT ON COLUMN tintype.jobs.seed IS 'Seed of the first picture, any bigint; picture i uses seed + i. Null draws one below 2^32, so it is always on record';
+
+COMMENT ON COLUMN tintype.jobs.image_count IS 'Pictures to make, 1 to 64';
+
+COMMENT ON COLUMN tintype.jobs.queue IS 'Which line to stand in: a row of tintype.queues';
+
+COMMENT ON COLUMN tintype.jobs.priority IS '-1000 to 1000, higher is sooner. A point is worth ten minutes of waiting, so nothing starves';
+
+COMMENT ON COLUMN tintype.jobs.run_at IS 'Not before this time; null for now. After a failure: when the next attempt is due';
+
+COMMENT ON COLUMN tintype.jobs.max_attempts IS 'Failures after which the job fails for good, 1 to 100; null for the queue''s. A released or lost attempt is not counted';
+
+COMMENT ON COLUMN tintype.jobs.timeout IS 'What one attempt may take, 1 second to 7 days; null for the queue''s';
+
+COMMENT ON COLUMN tintype.jobs.idempotency_key IS '1 to 200 characters, unique in its queue: a second job with the key is refused, enqueue() returns the first';
+
+COMMENT ON COLUMN tintype.jobs.metadata IS 'The submitter''s own notes: a JSON object of at most 16384 bytes, never interpreted';
+
+COMMENT ON COLUMN tintype.jobs.state IS 'scheduled, blocked, ready, running, succeeded, failed or cancelled';
+
+COMMENT ON COLUMN tintype.jobs.attempt_id IS 'The attempt that holds the job or that ended it: the fencing token. Null while it waits';
+
+COMMENT ON COLUMN tintype.jobs.failures IS 'Attempts that failed or ran out of time, since the last retry()';
+
+COMMENT ON COLUMN tintype.jobs.losses IS 'Attempts whose worker vanished, since the last retry()';
+
+COMMENT ON COLUMN tintype.jobs.error_code IS 'The last failure, for programs';
+
+COMMENT ON COLUMN tintype.jobs.error IS 'The last failure, for people. Dashboards show it: it never quotes a prompt';
+
+COMMENT ON COLUMN tintype.jobs.warnings IS 'What the submitter should know about a success: the prompt was cut, say';
+
+COMMENT ON COLUMN tintype.jobs.submitted_by IS 'The session user who inserted it, and who may see, change and cancel it';
+
+COMMENT ON COLUMN tintype.jobs.created_at IS 'When it was inserted';
+
+COMMENT ON COLUMN tintype.jobs.started_at IS 'When the current or last attempt started';
+
+COMMENT ON COLUMN tintype.jobs.finished_at IS 'When the job reached a terminal state';
+
+COMMENT ON COLUMN tintype.jobs.claim_key IS 'Place in the line: fair_at less ten minutes a point of priority';
+
+COMMENT ON COLUMN tintype.jobs.request_digest IS 'SHA-256 of the request as given, with an idempotency key only: tells a repeated request from another with the same key';
+
+COMMENT ON COLUMN tintype.jobs.tenant IS 'For whom the job is, 1 to 200 characters: tenants with work waiting get equal shares, however much one of them has enqueued. Null takes its turn by time alone';
+
+COMMENT ON COLUMN tintype.jobs.concurrency_key IS 'What jobs must share sparingly, 1 to 200 characters: of those with the same key in a queue only so many run at once (concurrency_limits, queues.max_running_per_key)';
+
+COMMENT ON COLUMN tintype.jobs.deadline IS 'Of no use after this time: a job that still waits then fails, an attempt that still runs is stopped; null for never';
+
+COMMENT ON COLUMN tintype.jobs.throttled IS 'Ready, but as many jobs with its concurrency_key run as may: left out of the line until one of them ends';
+
+COMMENT ON COLUMN tintype.jobs.fair_at IS 'Place in the line before priority: run_at, moved back behind the tenant''s own earlier jobs';
+
+CREATE FUNCTION tintype.fair_place(p_job tintype.jobs) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  behind tintype.jobs;
+BEGIN
+  -- Behind the tenant's last. Volatile on purpose: within one INSERT of many rows each sees those before it.
+  SELECT * INTO behind FROM tintype.jobs j
+    WHERE j.state = 'ready' AND j.queue = p_job.queue AND j.tenant = p_job.tenant AND j.id <> p_job.id
+    ORDER BY j.fair_at DESC LIMIT 1;
+  RETURN greatest((SELECT p_job.run_at + f.ahead FROM tintype.fairness f), behind.fair_at + tintype.request_cost(behind));
+END $$;
+
+COMMENT ON FUNCTION tintype.fair_place(p_job tintype.jobs) IS 'Where a tenant''s job joins the line: now, or behind the tenant''s jobs, each at a distance of its cost (start-time fair queueing). Internal';
 
 CREATE FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -493,6 +777,42 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) IS 'A worker reports how an attempt ended; returns the job''s state. Null: the lease was lost, the outcome is dropped. Asking twice is safe';
+
+CREATE FUNCTION tintype.heads(p_worker bigint, p_queues text[], p_models text[], p_loaded text[], p_hinted boolean) RETURNS TABLE(queue text, model text, claim_key timestamp with time zone, begins_at timestamp with time zone, begins_id bigint, is_recheck boolean)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+BEGIN
+  -- A function in SQL would be planned anew at every call, which takes longer than to run it.
+  RETURN QUERY SELECT line.queue, line.model, first.claim_key, line.begins_at, line.begins_id, line.is_recheck
+    FROM (SELECT q.name AS queue, m.model, q.model_affinity,
+                 p_loaded IS NULL OR coalesce(nullif(m.model, ''), p_models[1]) = ANY (p_loaded) AS is_loaded,
+                 l.is_recheck IS TRUE AS is_recheck,
+                 CASE WHEN p_hinted AND l.is_recheck IS NOT TRUE AND l.checked_at > clock_timestamp() - interval '10 seconds'
+                      THEN l.begins_at ELSE '-infinity' END AS begins_at,
+                 coalesce(l.begins_id, 0) AS begins_id
+            FROM unnest(p_queues) u JOIN tintype.queues q ON q.name = u
+           CROSS JOIN (SELECT '' UNION SELECT unnest(p_models)) AS m (model)
+            LEFT JOIN LATERAL (
+              SELECT l.begins_at, l.begins_id, l.checked_at,
+                     -- One of those who come after a second looks anew, while the others go by what is written.
+                     l.begins_at > '-infinity' AND l.checked_at < clock_timestamp() - interval '1 second'
+                     AND pg_try_advisory_xact_lock(hashtext('tintype.line'), hashtext(q.name || '/' || m.model)) AS is_recheck
+                FROM tintype.lines l WHERE l.queue = q.name AND l.model = m.model) l ON true) line
+   CROSS JOIN LATERAL (
+     SELECT j.claim_key, j.id, j.run_at FROM tintype.jobs j
+      WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = line.queue AND coalesce(j.model, '') = line.model
+        AND (j.claim_key, j.id) >= (line.begins_at, line.begins_id)
+      ORDER BY j.claim_key, j.id LIMIT 1) first
+   WHERE line.is_loaded
+      OR first.run_at < clock_timestamp() - line.model_affinity
+      OR NOT EXISTS (SELECT FROM tintype.workers w
+                      WHERE w.ended_at IS NULL AND w.lease_until > clock_timestamp() AND w.desired = 'run' AND w.id <> p_worker
+                        AND line.queue = ANY (w.queues) AND coalesce(nullif(line.model, ''), w.models[1]) = ANY (w.loaded))
+   ORDER BY first.claim_key - CASE WHEN line.is_loaded THEN line.model_affinity ELSE '0' END, first.id;
+END $$;
+
+COMMENT ON FUNCTION tintype.heads(p_worker bigint, p_queues text[], p_models text[], p_loaded text[], p_hinted boolean) IS 'The first job of each line that a worker can serve, most urgent first; what another worker has in memory only after a while. Internal';
 
 CREATE FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -580,26 +900,29 @@ BEGIN
   -- Submitters: requests, and what became of their own.
   GRANT SELECT ON tintype.jobs, tintype.attempts, tintype.images TO tintype_enqueuer;
   GRANT INSERT (prompt, negative_prompt, model, width, height, steps, guidance_scale, strength, init_image, init_image_data,
-      init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, idempotency_key, metadata),
+      init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, idempotency_key, metadata,
+      tenant, concurrency_key, deadline),
     UPDATE (prompt, negative_prompt, model, width, height, steps, guidance_scale, strength, init_image, init_image_data,
-      init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, metadata)
+      init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, metadata, tenant, concurrency_key, deadline)
     ON tintype.jobs TO tintype_enqueuer;
-  GRANT EXECUTE ON FUNCTION tintype.enqueue, tintype.cancel, tintype.retry TO tintype_enqueuer;
+  GRANT EXECUTE ON FUNCTION tintype.enqueue, tintype.cancel, tintype.retry, tintype.retry_failed TO tintype_enqueuer;
 
   -- Workers: their functions, and the version of the schema. No table.
   GRANT EXECUTE ON FUNCTION tintype.register_worker, tintype.claim, tintype.heartbeat, tintype.finish, tintype.stop_worker,
-    tintype.maintain TO tintype_worker;
-  GRANT SELECT ON tintype.migrations TO tintype_worker, tintype_reader;
+    tintype.maintain, tintype.installation_id, tintype.own_output, tintype.removals_due, tintype.removals_done, tintype.orphans
+    TO tintype_worker;
+  GRANT SELECT ON tintype.migrations, tintype.compatibility TO tintype_enqueuer, tintype_worker, tintype_reader, tintype_admin;
 
   -- Dashboards: views, none of which shows a prompt.
-  GRANT SELECT ON tintype.job_status, tintype.queue_status, tintype.worker_status, tintype.throughput, tintype.recent_errors
-    TO tintype_reader;
+  GRANT SELECT ON tintype.job_status, tintype.queue_status, tintype.worker_status, tintype.throughput, tintype.recent_errors,
+    tintype.dead_letters TO tintype_reader;
 
   -- Operators: both of these (by membership, above) on everybody's jobs, queues and their policy, and the control of workers.
-  GRANT SELECT ON tintype.queues, tintype.workers TO tintype_admin;
-  GRANT INSERT (name, max_running, max_attempts, max_losses, timeout, retry_base, retry_cap, retention),
-    UPDATE (max_running, max_attempts, max_losses, timeout, retry_base, retry_cap, retention)
+  GRANT SELECT ON tintype.queues, tintype.workers, tintype.concurrency_limits TO tintype_admin;
+  GRANT INSERT (name, max_running, max_running_per_key, max_attempts, max_losses, timeout, retry_base, retry_cap, retention, model_affinity),
+    UPDATE (max_running, max_running_per_key, max_attempts, max_losses, timeout, retry_base, retry_cap, retention, model_affinity)
     ON tintype.queues TO tintype_admin;
+  GRANT INSERT, UPDATE, DELETE ON tintype.concurrency_limits TO tintype_admin;
   GRANT EXECUTE ON FUNCTION tintype.pause, tintype.resume, tintype.drain TO tintype_admin;
   IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 'tintype.jobs'::regclass AND polname = 'all_jobs') THEN
     CREATE POLICY all_jobs ON tintype.jobs TO tintype_admin USING (true) WITH CHECK (true);
@@ -613,6 +936,15 @@ END $$;
 
 COMMENT ON FUNCTION tintype.install_roles() IS 'Creates Tintype''s roles where they are missing and gives each its rights; safe to repeat. False, with a notice, if the user may not create roles';
 
+CREATE FUNCTION tintype.installation_id() RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT id FROM tintype.installation
+$$;
+
+COMMENT ON FUNCTION tintype.installation_id() IS 'Which database this is';
+
 CREATE FUNCTION tintype.job_ended() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -623,123 +955,6 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION tintype.job_ended() IS 'Calls settle_waiting_for in the transaction in which a job ends, whatever ended it';
-
-CREATE TABLE tintype.jobs (
-    id bigint NOT NULL,
-    prompt text NOT NULL,
-    negative_prompt text,
-    model text,
-    width integer,
-    height integer,
-    steps integer NOT NULL,
-    guidance_scale double precision DEFAULT 0 NOT NULL,
-    strength double precision,
-    init_image text,
-    init_image_data bytea,
-    init_job bigint,
-    seed bigint NOT NULL,
-    image_count integer DEFAULT 1 NOT NULL,
-    queue text DEFAULT 'default'::text NOT NULL,
-    priority integer DEFAULT 0 NOT NULL,
-    run_at timestamp with time zone NOT NULL,
-    max_attempts integer NOT NULL,
-    timeout interval,
-    idempotency_key text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    state text NOT NULL,
-    attempt_id bigint,
-    failures integer NOT NULL,
-    losses integer NOT NULL,
-    error_code text,
-    error text,
-    warnings text[] NOT NULL,
-    submitted_by text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    claim_key timestamp with time zone NOT NULL,
-    request_digest bytea,
-    CONSTRAINT blocked_has_init_job CHECK (((state <> 'blocked'::text) OR (init_job IS NOT NULL))),
-    CONSTRAINT counters_are_natural CHECK (((failures >= 0) AND (losses >= 0))),
-    CONSTRAINT failed_has_error CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error IS NOT NULL)))),
-    CONSTRAINT finished_when_terminal CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))),
-    CONSTRAINT running_has_attempt CHECK (((state <> ALL (ARRAY['running'::text, 'succeeded'::text])) OR ((attempt_id IS NOT NULL) AND (started_at IS NOT NULL)))),
-    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT succeeded_has_no_error CHECK (((state <> 'succeeded'::text) OR ((error_code IS NULL) AND (error IS NULL)))),
-    CONSTRAINT waiting_has_no_attempt CHECK (((state <> ALL (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text])) OR ((attempt_id IS NULL) AND (started_at IS NULL))))
-)
-WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', vacuum_index_cleanup='on', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
-ALTER TABLE ONLY tintype.jobs ALTER COLUMN init_image_data SET STORAGE EXTERNAL;
-
-COMMENT ON TABLE tintype.jobs IS 'One row a job. Only the prompt is needed; a request may be changed while it waits';
-
-COMMENT ON COLUMN tintype.jobs.id IS 'Given by the database';
-
-COMMENT ON COLUMN tintype.jobs.prompt IS 'The text to draw: at most 16384 bytes, may be empty. Text beyond the model''s 77 tokens is cut, with a warning';
-
-COMMENT ON COLUMN tintype.jobs.negative_prompt IS 'What to steer away from: at most 16384 bytes. It has an effect only with guidance_scale above 1';
-
-COMMENT ON COLUMN tintype.jobs.model IS 'A name some worker was started with; null for whatever the worker''s default is';
-
-COMMENT ON COLUMN tintype.jobs.width IS 'Pixels, a multiple of 8 from 8 to 4096; null for the model''s own size or, with an initial picture, the picture''s';
-
-COMMENT ON COLUMN tintype.jobs.height IS 'Pixels, a multiple of 8 from 8 to 4096; null as for width';
-
-COMMENT ON COLUMN tintype.jobs.steps IS 'Denoising steps, 1 to 50; null for 1 or, with an initial picture, 2';
-
-COMMENT ON COLUMN tintype.jobs.guidance_scale IS 'Classifier-free guidance, 0 to 50; at 1 and below there is none';
-
-COMMENT ON COLUMN tintype.jobs.strength IS 'How much of the initial picture is replaced, 0 to 1, and trunc(steps x strength) at least 1; null for 0.5 (1 with one step). Only with an initial picture';
-
-COMMENT ON COLUMN tintype.jobs.init_image IS 'Start from this picture: a path below the worker''s input root, relative, without ".."';
-
-COMMENT ON COLUMN tintype.jobs.init_image_data IS 'Start from this picture: a PNG or JPEG file''s bytes, at most 16 MiB';
-
-COMMENT ON COLUMN tintype.jobs.init_job IS 'Start from the first picture of this earlier job; the job is blocked until that one has succeeded';
-
-COMMENT ON COLUMN tintype.jobs.seed IS 'Seed of the first picture, any bigint; picture i uses seed + i. Null draws one below 2^32, so it is always on record';
-
-COMMENT ON COLUMN tintype.jobs.image_count IS 'Pictures to make, 1 to 64';
-
-COMMENT ON COLUMN tintype.jobs.queue IS 'Which line to stand in: a row of tintype.queues';
-
-COMMENT ON COLUMN tintype.jobs.priority IS '-1000 to 1000, higher is sooner. A point is worth ten minutes of waiting, so nothing starves';
-
-COMMENT ON COLUMN tintype.jobs.run_at IS 'Not before this time; null for now. After a failure: when the next attempt is due';
-
-COMMENT ON COLUMN tintype.jobs.max_attempts IS 'Failures after which the job fails for good, 1 to 100; null for the queue''s. A released or lost attempt is not counted';
-
-COMMENT ON COLUMN tintype.jobs.timeout IS 'What one attempt may take, 1 second to 7 days; null for the queue''s';
-
-COMMENT ON COLUMN tintype.jobs.idempotency_key IS '1 to 200 characters, unique in its queue: a second job with the key is refused, enqueue() returns the first';
-
-COMMENT ON COLUMN tintype.jobs.metadata IS 'The submitter''s own notes: a JSON object of at most 16384 bytes, never interpreted';
-
-COMMENT ON COLUMN tintype.jobs.state IS 'scheduled, blocked, ready, running, succeeded, failed or cancelled';
-
-COMMENT ON COLUMN tintype.jobs.attempt_id IS 'The attempt that holds the job or that ended it: the fencing token. Null while it waits';
-
-COMMENT ON COLUMN tintype.jobs.failures IS 'Attempts that failed or ran out of time, since the last retry()';
-
-COMMENT ON COLUMN tintype.jobs.losses IS 'Attempts whose worker vanished, since the last retry()';
-
-COMMENT ON COLUMN tintype.jobs.error_code IS 'The last failure, for programs';
-
-COMMENT ON COLUMN tintype.jobs.error IS 'The last failure, for people. Dashboards show it: it never quotes a prompt';
-
-COMMENT ON COLUMN tintype.jobs.warnings IS 'What the submitter should know about a success: the prompt was cut, say';
-
-COMMENT ON COLUMN tintype.jobs.submitted_by IS 'The session user who inserted it, and who may see, change and cancel it';
-
-COMMENT ON COLUMN tintype.jobs.created_at IS 'When it was inserted';
-
-COMMENT ON COLUMN tintype.jobs.started_at IS 'When the current or last attempt started';
-
-COMMENT ON COLUMN tintype.jobs.finished_at IS 'When the job reached a terminal state';
-
-COMMENT ON COLUMN tintype.jobs.claim_key IS 'Place in the line: run_at less ten minutes a point of priority';
-
-COMMENT ON COLUMN tintype.jobs.request_digest IS 'SHA-256 of the request as given, with an idempotency key only: tells a repeated request from another with the same key';
 
 CREATE FUNCTION tintype.lock_job(p_job bigint) RETURNS tintype.jobs
     LANGUAGE plpgsql SECURITY DEFINER
@@ -757,9 +972,10 @@ END $$;
 
 COMMENT ON FUNCTION tintype.lock_job(p_job bigint) IS 'The job, locked, if the session user may manage it. Internal';
 
-CREATE FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer) RETURNS record
+CREATE FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
     SET jit TO 'off'
     AS $$
 #variable_conflict use_column
@@ -768,7 +984,7 @@ DECLARE
   ids    bigint[];
   item   record;
 BEGIN
-  promoted := 0; workers_lost := 0; rescued := 0; timed_out := 0; pruned := 0; grace := false;
+  promoted := 0; workers_lost := 0; rescued := 0; timed_out := 0; pruned := 0; expired := 0; admitted := 0; grace := false;
   ran := pg_try_advisory_xact_lock(hashtext('tintype.maintain'), 0);
   IF NOT ran THEN
     RETURN;
@@ -792,6 +1008,17 @@ BEGIN
   UPDATE tintype.jobs SET state = 'ready' WHERE id = ANY (ids);
   GET DIAGNOSTICS promoted = ROW_COUNT;
   PERFORM pg_notify('tintype_ready', r.queue) FROM (SELECT DISTINCT queue FROM tintype.jobs WHERE id = ANY (ids)) r;
+
+  -- Jobs that are of no use any more.
+  SELECT array_agg(id) INTO ids FROM (
+    SELECT id FROM tintype.jobs WHERE deadline <= now() AND deadline IS NOT NULL AND state IN ('scheduled', 'blocked', 'ready')
+     ORDER BY id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED) late;
+  UPDATE tintype.jobs SET
+    state = 'failed', finished_at = clock_timestamp(), error_code = 'deadline_passed',
+    error = format('not finished by its deadline, %s', to_char(deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+      || coalesce('; the last attempt: ' || error, '')
+    WHERE id = ANY (ids);
+  GET DIAGNOSTICS expired = ROW_COUNT;
 
   -- Workers whose lease is over. The mark fences them, so they can neither renew nor claim from here on.
   IF NOT grace THEN
@@ -822,6 +1049,8 @@ BEGIN
       (tintype.end_attempt(item.job_id, item.id, 'timed_out', 'timeout', item.error, false, NULL, NULL) IS NOT NULL)::integer;
   END LOOP;
 
+  admitted := tintype.admit_throttled();
+
   -- Finished jobs past their queue's retention; not those whose picture an unfinished job starts from.
   FOR item IN SELECT name, retention FROM tintype.queues WHERE retention IS NOT NULL LOOP
     SELECT array_agg(id) INTO ids FROM (
@@ -832,9 +1061,31 @@ BEGIN
     DELETE FROM tintype.jobs WHERE id = ANY (ids);
     pruned := pruned + coalesce(cardinality(ids), 0);
   END LOOP;
+
+  -- Nobody stands in any line: its clock is the time of day again.
+  UPDATE tintype.fairness SET ahead = '0', moved_at = now()
+    WHERE ahead > '0' AND NOT EXISTS (SELECT FROM tintype.jobs WHERE state = 'ready' AND NOT throttled)
+      AND NOT EXISTS (SELECT FROM tintype.jobs WHERE state = 'ready' AND throttled);
+
+  next_due := extract(epoch FROM (SELECT min(run_at) FROM tintype.jobs WHERE state = 'scheduled') - clock_timestamp());
 END $$;
 
-COMMENT ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer) IS 'Promotes scheduled jobs, rescues those of lost workers, ends overdue attempts, prunes. Any worker calls it; ran is false when another is at it';
+COMMENT ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) IS 'Promotes scheduled jobs, fails those past their deadline, rescues those of lost workers, ends overdue attempts, prunes. Any worker calls it; ran is false when another is at it. next_due: seconds until a scheduled job is due';
+
+CREATE FUNCTION tintype.note_head(p_queue text, p_model text, p_claim_key timestamp with time zone, p_id bigint, p_is_slow boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF NOT p_is_slow THEN
+    -- No pile, or no more: the order is exact again.
+    UPDATE tintype.lines SET begins_at = '-infinity' WHERE queue = p_queue AND model = p_model AND begins_at > '-infinity';
+  ELSIF pg_try_advisory_xact_lock(hashtext('tintype.line'), hashtext(p_queue || '/' || p_model)) THEN
+    INSERT INTO tintype.lines VALUES (p_queue, p_model, p_claim_key, p_id, clock_timestamp())
+      ON CONFLICT (queue, model) DO UPDATE SET begins_at = excluded.begins_at, begins_id = excluded.begins_id, checked_at = excluded.checked_at;
+  END IF;
+END $$;
+
+COMMENT ON FUNCTION tintype.note_head(p_queue text, p_model text, p_claim_key timestamp with time zone, p_id bigint, p_is_slow boolean) IS 'Writes down where a line begins after a claim that stepped over many dead entries, or that this is over. Internal';
 
 CREATE FUNCTION tintype.notify_ready() RETURNS trigger
     LANGUAGE plpgsql
@@ -846,6 +1097,47 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION tintype.notify_ready() IS 'Wakes idle workers: channel tintype_ready, payload the queue''s name';
+
+CREATE FUNCTION tintype.order_removal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  -- Every folder in which an attempt may have left something, not only the one of the success.
+  INSERT INTO tintype.removals (output, job_id)
+    SELECT DISTINCT w.output, OLD.id FROM tintype.attempts a JOIN tintype.workers w ON w.id = a.worker_id
+     WHERE a.job_id = OLD.id AND w.output IS NOT NULL
+    ON CONFLICT DO NOTHING;
+  RETURN OLD;
+END $$;
+
+COMMENT ON FUNCTION tintype.order_removal() IS 'Orders the removal of a deleted job''s files';
+
+CREATE FUNCTION tintype.orphans(p_worker bigint, p_jobs bigint[], p_attempts bigint[]) RETURNS SETOF bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT f.attempt FROM unnest(p_jobs, p_attempts) AS f (job, attempt)
+    LEFT JOIN tintype.attempts a ON a.id = f.attempt
+    LEFT JOIN tintype.jobs j ON j.id = f.job
+   WHERE EXISTS (SELECT FROM tintype.workers w WHERE w.id = p_worker AND w.output IS NOT NULL)
+     AND NOT EXISTS (SELECT FROM tintype.images i WHERE i.job_id = f.job AND i.attempt_id = f.attempt)
+     AND (a.job_id = f.job AND a.finished_at < now() - interval '1 minute' AND a.outcome <> 'succeeded'
+          OR a.id IS NULL AND j.id IS NULL
+             AND f.attempt <= (SELECT last_value FROM tintype.attempts_id_seq)
+             AND f.job <= (SELECT last_value FROM tintype.jobs_id_seq))
+$$;
+
+COMMENT ON FUNCTION tintype.orphans(p_worker bigint, p_jobs bigint[], p_attempts bigint[]) IS 'Which of these attempts, whose files a worker has found in its output folder, have left them for nobody';
+
+CREATE FUNCTION tintype.own_output(p_worker bigint, p_output text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  UPDATE tintype.workers SET output = p_output WHERE id = p_worker
+$$;
+
+COMMENT ON FUNCTION tintype.own_output(p_worker bigint, p_output text) IS 'A worker says which output folder it writes to, and may remove from';
 
 CREATE FUNCTION tintype.pause(queue text, reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -860,6 +1152,55 @@ BEGIN
 END $_$;
 
 COMMENT ON FUNCTION tintype.pause(queue text, reason text) IS 'Nothing is claimed from the queue until resume(); what runs, runs on. Survives restarts';
+
+CREATE FUNCTION tintype.place_in_line() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF (NEW.tenant, NEW.concurrency_key, NEW.deadline) IS DISTINCT FROM (OLD.tenant, OLD.concurrency_key, OLD.deadline)
+       AND OLD.state NOT IN ('scheduled', 'blocked', 'ready') THEN
+      RAISE EXCEPTION 'job % is %: a request can be changed only while it waits (scheduled, blocked or ready)', OLD.id, OLD.state
+        USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = 'tintype', TABLE = 'jobs';
+    END IF;
+  ELSIF NEW.throttled OR NEW.fair_at IS NOT NULL THEN
+    RAISE EXCEPTION '% is set by Tintype: leave it out of the INSERT', CASE WHEN NEW.throttled THEN 'throttled' ELSE 'fair_at' END
+      USING ERRCODE = 'check_violation', SCHEMA = 'tintype', TABLE = 'jobs',
+        COLUMN = CASE WHEN NEW.throttled THEN 'throttled' ELSE 'fair_at' END;
+  END IF;
+  IF char_length(NEW.tenant) NOT BETWEEN 1 AND 200 THEN
+    PERFORM tintype.refuse('tenant', '1 to 200 characters, or null', char_length(NEW.tenant) || ' characters');
+  END IF;
+  IF char_length(NEW.concurrency_key) NOT BETWEEN 1 AND 200 THEN
+    PERFORM tintype.refuse('concurrency_key', '1 to 200 characters, or null', char_length(NEW.concurrency_key) || ' characters');
+  END IF;
+  IF NEW.deadline <= NEW.run_at AND NEW.state IN ('scheduled', 'blocked', 'ready')
+     AND (TG_OP = 'INSERT' OR NEW.deadline IS DISTINCT FROM OLD.deadline) THEN
+    PERFORM tintype.refuse('deadline', 'a time after run_at, or null for none', NEW.deadline::text);
+  END IF;
+
+  IF NEW.state = 'ready' THEN
+    -- Given back by its worker, or with another priority only: it keeps its place.
+    IF TG_OP = 'INSERT' OR NEW.fair_at IS NULL OR OLD.state NOT IN ('ready', 'running')
+       OR (OLD.state = 'ready' AND (NEW.tenant, NEW.queue, NEW.run_at) IS DISTINCT FROM (OLD.tenant, OLD.queue, OLD.run_at)) THEN
+      IF NEW.tenant IS NULL THEN
+        SELECT NEW.run_at + f.ahead INTO NEW.fair_at FROM tintype.fairness f;
+      ELSE
+        NEW.fair_at := tintype.fair_place(NEW);
+      END IF;
+    END IF;
+    NEW.claim_key := NEW.fair_at - NEW.priority * interval '10 minutes';
+  ELSE
+    NEW.throttled := false;
+  END IF;
+  IF TG_OP = 'UPDATE' AND (NEW.concurrency_key, NEW.queue) IS DISTINCT FROM (OLD.concurrency_key, OLD.queue) THEN
+    NEW.throttled := false;  -- the next claim judges anew
+  END IF;
+  RETURN NEW;
+END $$;
+
+COMMENT ON FUNCTION tintype.place_in_line() IS 'Checks tenant, concurrency_key and deadline, and gives a job that becomes ready its place';
 
 CREATE FUNCTION tintype.recheck_blocked() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -918,6 +1259,36 @@ END $$;
 
 COMMENT ON FUNCTION tintype.release_all(p_worker bigint, p_outcome text, p_error_code text, p_error text) IS 'Ends all attempts of a worker that has ended. Internal';
 
+CREATE FUNCTION tintype.removals_done(p_worker bigint, p_jobs bigint[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  DELETE FROM tintype.removals r USING tintype.workers w
+   WHERE w.id = p_worker AND r.output = w.output AND r.job_id = ANY (p_jobs)
+$$;
+
+COMMENT ON FUNCTION tintype.removals_done(p_worker bigint, p_jobs bigint[]) IS 'Strikes off what a worker has removed';
+
+CREATE FUNCTION tintype.removals_due(p_worker bigint, p_limit integer) RETURNS SETOF bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT r.job_id FROM tintype.removals r JOIN tintype.workers w ON w.output = r.output
+   WHERE w.id = p_worker AND w.ended_at IS NULL ORDER BY r.job_id LIMIT p_limit
+$$;
+
+COMMENT ON FUNCTION tintype.removals_due(p_worker bigint, p_limit integer) IS 'Deleted jobs whose files this worker is to remove';
+
+CREATE FUNCTION tintype.request_cost(p_job tintype.jobs) RETURNS interval
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT make_interval(secs => p_job.image_count * (p_job.steps + 1)
+    * (coalesce(p_job.width, 512) * coalesce(p_job.height, 512) / 262144.0)::double precision)
+$$;
+
+COMMENT ON FUNCTION tintype.request_cost(p_job tintype.jobs) IS 'What a job costs its tenant: a second for each step, and one for decoding, of each picture of 512 x 512 pixels';
+
 CREATE FUNCTION tintype.request_digest(p_job tintype.jobs) RETURNS bytea
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -926,7 +1297,10 @@ CREATE FUNCTION tintype.request_digest(p_job tintype.jobs) RETURNS bytea
     p_job.prompt, p_job.negative_prompt, p_job.model, p_job.width, p_job.height, p_job.steps, p_job.guidance_scale,
     p_job.strength, p_job.init_image, sha256(p_job.init_image_data), p_job.init_job, p_job.seed, p_job.image_count,
     p_job.queue, p_job.priority, extract(epoch FROM p_job.run_at), p_job.max_attempts,
-    extract(epoch FROM p_job.timeout), p_job.metadata)::text, 'UTF8'))
+    extract(epoch FROM p_job.timeout), p_job.metadata)::text
+    -- Only if given: digests of requests that were made before these columns existed stay what they are.
+    || CASE WHEN num_nonnulls(p_job.tenant, p_job.concurrency_key, p_job.deadline) = 0 THEN ''
+       ELSE row(p_job.tenant, p_job.concurrency_key, extract(epoch FROM p_job.deadline))::text END, 'UTF8'))
 $$;
 
 COMMENT ON FUNCTION tintype.request_digest(p_job tintype.jobs) IS 'Digest of a request as it was given, before a seed is drawn';
@@ -972,13 +1346,15 @@ BEGIN
     warnings = '{}', started_at = NULL, finished_at = NULL
     WHERE id = job.id;
   PERFORM set_config('tintype.retry', 'off', true);
+  -- Who wants it now wants it although it is late.
+  UPDATE tintype.jobs SET deadline = NULL WHERE id = job.id AND deadline <= job.run_at;
   IF job.state = 'ready' THEN
     PERFORM pg_notify('tintype_ready', job.queue);
   END IF;
   RETURN job.state;
 END $_$;
 
-COMMENT ON FUNCTION tintype.retry(job_id bigint) IS 'Brings a failed or cancelled job back with all its attempts; the history stays in attempts. Returns its new state';
+COMMENT ON FUNCTION tintype.retry(job_id bigint) IS 'Brings a failed or cancelled job back with all its attempts; a deadline that has passed no longer counts, and the history stays in attempts. Returns its new state';
 
 CREATE FUNCTION tintype.retry_delay(p_base interval, p_cap interval, p_failures integer, p_jitter double precision) RETURNS interval
     LANGUAGE sql IMMUTABLE
@@ -990,6 +1366,35 @@ CREATE FUNCTION tintype.retry_delay(p_base interval, p_cap interval, p_failures 
 $$;
 
 COMMENT ON FUNCTION tintype.retry_delay(p_base interval, p_cap interval, p_failures integer, p_jitter double precision) IS 'min(cap, base x 2^(failures-1)) x (1/2 + jitter/2), jitter in 0 to 1. RetryPolicy.swift is the same';
+
+CREATE FUNCTION tintype.retry_failed(queue text DEFAULT NULL::text, error_code text DEFAULT NULL::text, at_most integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+  dead    bigint;
+  retried integer := 0;
+BEGIN
+  -- In the order of their ids, so that a job is back before those that start from its picture.
+  FOR dead IN
+    SELECT d.id FROM (
+      SELECT j.id, j.init_job FROM tintype.jobs j
+       WHERE j.state = 'failed' AND ($1 IS NULL OR j.queue = $1) AND ($2 IS NULL OR j.error_code = $2)
+         AND tintype.can_manage(j.submitted_by)
+       ORDER BY j.finished_at DESC LIMIT least(at_most, 10000)) d ORDER BY d.id
+  LOOP
+    -- Not what a failed job outside of this choice would hold up.
+    CONTINUE WHEN EXISTS (SELECT FROM tintype.jobs c JOIN tintype.jobs p ON p.id = c.init_job
+                           WHERE c.id = dead AND p.state IN ('failed', 'cancelled'));
+    CONTINUE WHEN (SELECT j.state FROM tintype.jobs j WHERE j.id = dead) <> 'failed';
+    PERFORM tintype.retry(dead);
+    retried := retried + 1;
+  END LOOP;
+  RETURN retried;
+END $_$;
+
+COMMENT ON FUNCTION tintype.retry_failed(queue text, error_code text, at_most integer) IS 'Brings back the newest failed jobs that one may manage: of a queue, with an error_code, at most so many. Returns how many';
 
 CREATE FUNCTION tintype.settle_waiting_for(p_job bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1039,6 +1444,62 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION tintype.stop_worker(p_worker bigint) IS 'A worker says goodbye: what it still holds is ready again, no attempt spent. Returns how many jobs';
+
+CREATE FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  lead tintype.jobs;
+  near bigint[];
+  job  record;
+BEGIN
+  SELECT * INTO lead FROM tintype.jobs WHERE id = p_lead;
+  near := ARRAY(
+    SELECT j.id FROM tintype.jobs j
+     WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = lead.queue AND coalesce(j.model, '') = coalesce(lead.model, '')
+       AND j.claim_key >= p_from
+     ORDER BY j.claim_key, j.id LIMIT 64);
+  FOR job IN
+    SELECT j.id, j.queue, j.concurrency_key FROM unnest(near) WITH ORDINALITY AS n (id, place) JOIN tintype.jobs j ON j.id = n.id
+     WHERE (j.width, j.height, j.steps, j.guidance_scale > 1, j.strength, num_nonnulls(j.init_image, j.init_image_data, j.init_job))
+           IS NOT DISTINCT FROM
+           (lead.width, lead.height, lead.steps, lead.guidance_scale > 1, lead.strength, num_nonnulls(lead.init_image, lead.init_image_data, lead.init_job))
+       -- Jobs that have taken a worker down run alone.
+       AND j.losses = 0 AND lead.losses = 0
+     ORDER BY n.place
+  LOOP
+    PERFORM FROM tintype.jobs j WHERE j.id = job.id AND j.state = 'ready' AND NOT j.throttled FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND AND (job.concurrency_key IS NULL OR tintype.admits(job.queue, job.concurrency_key)) THEN
+      RETURN job.id;
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone) IS 'Locks and returns a ready job near the head of the line that asks for the same model, size, steps and kind of start as another. Internal';
+
+CREATE FUNCTION tintype.take_first(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  job record;
+BEGIN
+  -- Bounded: a claim steps over some jobs whose keys are full or just being judged by others, not over thousands.
+  FOR tries IN 1 .. 20 LOOP
+    SELECT j.id, j.claim_key, j.concurrency_key INTO job FROM tintype.jobs j
+      WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = p_queue AND coalesce(j.model, '') = p_model
+        AND (j.claim_key, j.id) >= (p_from, p_from_id) AND (j.deadline IS NULL OR j.deadline > clock_timestamp())
+      ORDER BY j.claim_key, j.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND OR job.concurrency_key IS NULL OR tintype.admits(p_queue, job.concurrency_key) THEN
+      RETURN job.id;
+    END IF;
+    p_from := job.claim_key;
+    p_from_id := job.id + 1;
+  END LOOP;
+  RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION tintype.take_first(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint) IS 'Locks and returns the first job of a line from a place on, past those whose concurrency key forbids it. Internal';
 
 CREATE FUNCTION tintype.waiting_state(p_init_job bigint, p_run_at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1122,6 +1583,119 @@ ALTER TABLE tintype.attempts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE tintype.compatibility (
+    singleton boolean DEFAULT true NOT NULL,
+    oldest_program integer NOT NULL,
+    CONSTRAINT compatibility_singleton_check CHECK (singleton)
+);
+
+COMMENT ON TABLE tintype.compatibility IS 'One row: which older programs this schema still serves';
+
+COMMENT ON COLUMN tintype.compatibility.singleton IS 'Always true: there is one row';
+
+COMMENT ON COLUMN tintype.compatibility.oldest_program IS 'A program whose last known migration is this one or a later one may use the schema as it is. A migration that breaks older programs sets it to its own number';
+
+CREATE TABLE tintype.concurrency_limits (
+    queue text NOT NULL,
+    concurrency_key text NOT NULL,
+    max_running integer NOT NULL,
+    CONSTRAINT concurrency_limits_concurrency_key_check CHECK (((char_length(concurrency_key) >= 1) AND (char_length(concurrency_key) <= 200))),
+    CONSTRAINT concurrency_limits_max_running_check CHECK ((max_running >= 1))
+);
+
+COMMENT ON TABLE tintype.concurrency_limits IS 'Limits of single concurrency keys, where they differ from the queue''s max_running_per_key';
+
+COMMENT ON COLUMN tintype.concurrency_limits.queue IS 'The queue';
+
+COMMENT ON COLUMN tintype.concurrency_limits.concurrency_key IS 'The key, as in jobs.concurrency_key';
+
+COMMENT ON COLUMN tintype.concurrency_limits.max_running IS 'Most jobs with the key running at once';
+
+CREATE VIEW tintype.dead_letters AS
+ SELECT j.id,
+    j.queue,
+    j.model,
+    j.tenant,
+    j.submitted_by,
+    j.finished_at,
+        CASE
+            WHEN (j.error_code = 'worker_lost'::text) THEN 'poison'::text
+            WHEN (j.error_code = 'deadline_passed'::text) THEN 'deadline'::text
+            WHEN ((j.error_code ~~ 'init\_job\_%'::text) AND (j.attempt_id IS NULL)) THEN 'init_job'::text
+            WHEN (j.failures >= j.max_attempts) THEN 'attempts'::text
+            ELSE 'permanent'::text
+        END AS reason,
+    j.error_code,
+    j.error,
+    j.failures,
+    j.losses,
+    j.max_attempts,
+    ( SELECT count(*) AS count
+           FROM tintype.attempts a
+          WHERE (a.job_id = j.id)) AS attempts
+   FROM ( SELECT jobs.id,
+            jobs.prompt,
+            jobs.negative_prompt,
+            jobs.model,
+            jobs.width,
+            jobs.height,
+            jobs.steps,
+            jobs.guidance_scale,
+            jobs.strength,
+            jobs.init_image,
+            jobs.init_image_data,
+            jobs.init_job,
+            jobs.seed,
+            jobs.image_count,
+            jobs.queue,
+            jobs.priority,
+            jobs.run_at,
+            jobs.max_attempts,
+            jobs.timeout,
+            jobs.idempotency_key,
+            jobs.metadata,
+            jobs.state,
+            jobs.attempt_id,
+            jobs.failures,
+            jobs.losses,
+            jobs.error_code,
+            jobs.error,
+            jobs.warnings,
+            jobs.submitted_by,
+            jobs.created_at,
+            jobs.started_at,
+            jobs.finished_at,
+            jobs.claim_key,
+            jobs.request_digest,
+            jobs.tenant,
+            jobs.concurrency_key,
+            jobs.deadline,
+            jobs.throttled,
+            jobs.fair_at
+           FROM tintype.jobs
+          WHERE (jobs.state = 'failed'::text)
+          ORDER BY jobs.finished_at DESC
+         LIMIT 1000) j
+  ORDER BY j.finished_at DESC;
+
+COMMENT ON VIEW tintype.dead_letters IS 'The last thousand jobs that failed for good, newest first, and why: poison (its workers vanished), attempts (used up), permanent (trying again cannot help), deadline, init_job. retry(id) brings one back';
+
+CREATE TABLE tintype.fairness (
+    singleton boolean DEFAULT true NOT NULL,
+    ahead interval DEFAULT '00:00:00'::interval NOT NULL,
+    moved_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT fairness_singleton_check CHECK (singleton)
+)
+WITH (fillfactor='10');
+
+COMMENT ON TABLE tintype.fairness IS 'One row: how far the lines'' clock runs ahead of the time of day';
+
+COMMENT ON COLUMN tintype.fairness.singleton IS 'Always true: there is one row';
+
+COMMENT ON COLUMN tintype.fairness.ahead IS 'A tenant''s jobs stand apart in the line by their cost. When they are taken faster than that, newcomers join at the place that is being served, which is this much later than now';
+
+COMMENT ON COLUMN tintype.fairness.moved_at IS 'When it last moved';
+
 CREATE TABLE tintype.images (
     job_id bigint NOT NULL,
     index integer NOT NULL,
@@ -1160,6 +1734,18 @@ COMMENT ON COLUMN tintype.images.height IS 'Pixels';
 
 COMMENT ON COLUMN tintype.images.seed IS 'The seed that alone reproduces it';
 
+CREATE TABLE tintype.installation (
+    singleton boolean DEFAULT true NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    CONSTRAINT installation_singleton_check CHECK (singleton)
+);
+
+COMMENT ON TABLE tintype.installation IS 'One row: which database this is, for output folders to know to whom they belong';
+
+COMMENT ON COLUMN tintype.installation.singleton IS 'Always true: there is one row';
+
+COMMENT ON COLUMN tintype.installation.id IS 'Drawn when the schema was installed';
+
 CREATE TABLE tintype.queues (
     name text NOT NULL,
     max_running integer,
@@ -1172,10 +1758,14 @@ CREATE TABLE tintype.queues (
     paused_at timestamp with time zone,
     paused_by text,
     pause_reason text,
+    max_running_per_key integer,
+    model_affinity interval DEFAULT '00:00:03'::interval NOT NULL,
     CONSTRAINT pause_is_whole CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((pause_reason IS NULL) OR (paused_at IS NOT NULL)))),
     CONSTRAINT queues_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 100))),
     CONSTRAINT queues_max_losses_check CHECK (((max_losses >= 1) AND (max_losses <= 100))),
     CONSTRAINT queues_max_running_check CHECK ((max_running >= 1)),
+    CONSTRAINT queues_max_running_per_key_check CHECK ((max_running_per_key >= 1)),
+    CONSTRAINT queues_model_affinity_check CHECK (((model_affinity >= '00:00:00'::interval) AND (model_affinity <= '00:10:00'::interval))),
     CONSTRAINT queues_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'::text)),
     CONSTRAINT queues_retention_check CHECK ((retention >= '00:00:00'::interval)),
     CONSTRAINT queues_retry_base_check CHECK (((retry_base >= '00:00:00'::interval) AND (retry_base <= '1 day'::interval))),
@@ -1207,6 +1797,10 @@ COMMENT ON COLUMN tintype.queues.paused_by IS 'Who paused it';
 
 COMMENT ON COLUMN tintype.queues.pause_reason IS 'Why, for whoever wonders';
 
+COMMENT ON COLUMN tintype.queues.max_running_per_key IS 'Most jobs with the same concurrency_key running at once, where concurrency_limits says nothing; null for no limit';
+
+COMMENT ON COLUMN tintype.queues.model_affinity IS 'A worker without a job''s model in memory leaves it so long to one that has it; and one that has it may take it so much ahead of its turn. Zero for strict order';
+
 CREATE TABLE tintype.workers (
     id bigint NOT NULL,
     name text NOT NULL,
@@ -1222,10 +1816,13 @@ CREATE TABLE tintype.workers (
     started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     ended_at timestamp with time zone,
     ended_by text,
+    loaded text[],
+    output text,
     CONSTRAINT end_is_whole CHECK (((ended_at IS NULL) = (ended_by IS NULL))),
     CONSTRAINT workers_desired_check CHECK ((desired = ANY (ARRAY['run'::text, 'drain'::text]))),
     CONSTRAINT workers_ended_by_check CHECK ((ended_by = ANY (ARRAY['stop'::text, 'lost'::text]))),
     CONSTRAINT workers_lease_check CHECK ((lease > '00:00:00'::interval)),
+    CONSTRAINT workers_output_check CHECK (((char_length(output) >= 1) AND (char_length(output) <= 200))),
     CONSTRAINT workers_slots_check CHECK ((slots >= 1))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
@@ -1260,6 +1857,10 @@ COMMENT ON COLUMN tintype.workers.ended_at IS 'When it stopped or was declared l
 
 COMMENT ON COLUMN tintype.workers.ended_by IS 'stop: it said goodbye. lost: its lease ran out';
 
+COMMENT ON COLUMN tintype.workers.loaded IS 'Models it had in memory at its last claim, as far as it says; null if it does not';
+
+COMMENT ON COLUMN tintype.workers.output IS 'Which output folder it writes to: the id in the folder''s .tintype file. Workers that share a folder share it';
+
 CREATE VIEW tintype.job_status AS
  SELECT j.id,
     j.state,
@@ -1287,6 +1888,7 @@ CREATE VIEW tintype.job_status AS
                 WHEN (EXISTS ( SELECT
                    FROM tintype.queues q
                   WHERE ((q.name = j.queue) AND (q.paused_at IS NOT NULL)))) THEN format('queue %s to be resumed'::text, j.queue)
+                WHEN j.throttled THEN 'another job with its concurrency_key to end'::text
                 WHEN (NOT (EXISTS ( SELECT
                    FROM tintype.workers w
                   WHERE ((w.ended_at IS NULL) AND (w.lease_until > now()) AND (w.desired = 'run'::text) AND (j.queue = ANY (w.queues)) AND ((j.model IS NULL) OR (j.model = ANY (w.models))))))) THEN (format('a worker for queue %s'::text, j.queue) || COALESCE(format(' with model %s'::text, j.model), ''::text))
@@ -1305,7 +1907,9 @@ CREATE VIEW tintype.job_status AS
     a.step,
     a.progress,
     a.progress_at,
-    ((a.cancel_requested_at IS NOT NULL) AND (a.finished_at IS NULL)) AS cancelling
+    ((a.cancel_requested_at IS NOT NULL) AND (a.finished_at IS NULL)) AS cancelling,
+    j.tenant,
+    j.deadline
    FROM (tintype.jobs j
      LEFT JOIN tintype.attempts a ON ((a.id = j.attempt_id)));
 
@@ -1319,6 +1923,27 @@ ALTER TABLE tintype.jobs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE tintype.lines (
+    queue text NOT NULL,
+    model text NOT NULL,
+    begins_at timestamp with time zone NOT NULL,
+    begins_id bigint NOT NULL,
+    checked_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+
+COMMENT ON TABLE tintype.lines IS 'Where a line begins, for lines at whose head dead index entries have piled up. A hint: nothing is lost with it';
+
+COMMENT ON COLUMN tintype.lines.queue IS 'The queue';
+
+COMMENT ON COLUMN tintype.lines.model IS 'The model; empty for jobs that name none';
+
+COMMENT ON COLUMN tintype.lines.begins_at IS 'No ready job stood before this claim_key when last checked, ...';
+
+COMMENT ON COLUMN tintype.lines.begins_id IS '... nor at it with a lower id: jobs inserted together share one claim_key';
+
+COMMENT ON COLUMN tintype.lines.checked_at IS 'When that was';
 
 CREATE TABLE tintype.maintenance (
     singleton boolean DEFAULT true NOT NULL,
@@ -1455,6 +2080,20 @@ CREATE VIEW tintype.recent_errors AS
 
 COMMENT ON VIEW tintype.recent_errors IS 'The last hundred attempts that went wrong, newest first';
 
+CREATE TABLE tintype.removals (
+    output text NOT NULL,
+    job_id bigint NOT NULL,
+    ordered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE tintype.removals IS 'Deleted jobs whose files are still to be removed, by any worker with that output folder';
+
+COMMENT ON COLUMN tintype.removals.output IS 'The output folder, as in workers.output';
+
+COMMENT ON COLUMN tintype.removals.job_id IS 'The job, whose files all lie in one folder of its own';
+
+COMMENT ON COLUMN tintype.removals.ordered_at IS 'When the job was deleted';
+
 CREATE VIEW tintype.throughput AS
  SELECT date_trunc('minute'::text, j.finished_at) AS minute,
     j.queue,
@@ -1511,11 +2150,26 @@ ALTER TABLE tintype.workers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 ALTER TABLE ONLY tintype.attempts
     ADD CONSTRAINT attempts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY tintype.compatibility
+    ADD CONSTRAINT compatibility_pkey PRIMARY KEY (singleton);
+
+ALTER TABLE ONLY tintype.concurrency_limits
+    ADD CONSTRAINT concurrency_limits_pkey PRIMARY KEY (queue, concurrency_key);
+
+ALTER TABLE ONLY tintype.fairness
+    ADD CONSTRAINT fairness_pkey PRIMARY KEY (singleton);
+
 ALTER TABLE ONLY tintype.images
     ADD CONSTRAINT images_pkey PRIMARY KEY (job_id, index);
 
+ALTER TABLE ONLY tintype.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (singleton);
+
 ALTER TABLE ONLY tintype.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tintype.lines
+    ADD CONSTRAINT lines_pkey PRIMARY KEY (queue, model);
 
 ALTER TABLE ONLY tintype.maintenance
     ADD CONSTRAINT maintenance_pkey PRIMARY KEY (singleton);
@@ -1525,6 +2179,9 @@ ALTER TABLE ONLY tintype.migrations
 
 ALTER TABLE ONLY tintype.queues
     ADD CONSTRAINT queues_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY tintype.removals
+    ADD CONSTRAINT removals_pkey PRIMARY KEY (output, job_id);
 
 ALTER TABLE ONLY tintype.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
@@ -1537,19 +2194,33 @@ CREATE INDEX attempts_with_error ON tintype.attempts USING btree (finished_at) W
 
 CREATE INDEX jobs_blocked ON tintype.jobs USING btree (init_job) INCLUDE (queue) WHERE (state = 'blocked'::text);
 
+CREATE INDEX jobs_deadline ON tintype.jobs USING btree (deadline) WHERE ((deadline IS NOT NULL) AND (state = ANY (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text])));
+
+CREATE INDEX jobs_failed ON tintype.jobs USING btree (finished_at) WHERE (state = 'failed'::text);
+
 CREATE INDEX jobs_finished ON tintype.jobs USING btree (queue, finished_at) WHERE (finished_at IS NOT NULL);
 
 CREATE INDEX jobs_init_job ON tintype.jobs USING btree (init_job) WHERE (init_job IS NOT NULL);
 
-CREATE UNIQUE INDEX jobs_queue_idempotency_key ON tintype.jobs USING btree (queue, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE INDEX jobs_key_ready ON tintype.jobs USING btree (queue, concurrency_key, id) WHERE ((state = 'ready'::text) AND (NOT throttled) AND (concurrency_key IS NOT NULL));
 
-CREATE INDEX jobs_ready ON tintype.jobs USING btree (queue, COALESCE(model, ''::text), claim_key, id) WHERE (state = 'ready'::text);
+CREATE INDEX jobs_key_running ON tintype.jobs USING btree (queue, concurrency_key) WHERE ((state = 'running'::text) AND (concurrency_key IS NOT NULL));
+
+CREATE INDEX jobs_line ON tintype.jobs USING btree (queue, COALESCE(model, ''::text), claim_key, id) WHERE ((state = 'ready'::text) AND (NOT throttled));
+
+CREATE UNIQUE INDEX jobs_queue_idempotency_key ON tintype.jobs USING btree (queue, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 
 CREATE INDEX jobs_running ON tintype.jobs USING btree (queue) WHERE (state = 'running'::text);
 
 CREATE INDEX jobs_scheduled ON tintype.jobs USING btree (run_at) INCLUDE (queue) WHERE (state = 'scheduled'::text);
 
+CREATE INDEX jobs_tenant ON tintype.jobs USING btree (queue, tenant, fair_at) WHERE ((state = 'ready'::text) AND (tenant IS NOT NULL));
+
+CREATE INDEX jobs_throttled ON tintype.jobs USING btree (queue, concurrency_key, claim_key, id) WHERE ((state = 'ready'::text) AND throttled);
+
 CREATE INDEX workers_live ON tintype.workers USING btree (id) WHERE (ended_at IS NULL);
+
+CREATE TRIGGER jobs_admit_next AFTER UPDATE OF state ON tintype.jobs FOR EACH ROW WHEN (((old.state = 'running'::text) AND (new.state <> 'running'::text) AND (old.concurrency_key IS NOT NULL))) EXECUTE FUNCTION tintype.admit_next();
 
 CREATE TRIGGER jobs_check_request BEFORE INSERT OR UPDATE OF prompt, negative_prompt, model, width, height, steps, guidance_scale, strength, init_image, init_image_data, init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, idempotency_key, metadata ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.check_request();
 
@@ -1559,6 +2230,10 @@ CREATE TRIGGER jobs_ended AFTER UPDATE OF state ON tintype.jobs FOR EACH ROW WHE
 
 CREATE TRIGGER jobs_notify_ready AFTER INSERT ON tintype.jobs REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION tintype.notify_ready();
 
+CREATE TRIGGER jobs_order_removal BEFORE DELETE ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.order_removal();
+
+CREATE TRIGGER jobs_place_in_line BEFORE INSERT OR UPDATE OF state, queue, priority, run_at, tenant, concurrency_key, deadline ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.place_in_line();
+
 CREATE CONSTRAINT TRIGGER jobs_recheck_blocked AFTER INSERT OR UPDATE OF init_job, state ON tintype.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'blocked'::text)) EXECUTE FUNCTION tintype.recheck_blocked();
 
 ALTER TABLE ONLY tintype.attempts
@@ -1566,6 +2241,9 @@ ALTER TABLE ONLY tintype.attempts
 
 ALTER TABLE ONLY tintype.attempts
     ADD CONSTRAINT attempts_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES tintype.workers(id);
+
+ALTER TABLE ONLY tintype.concurrency_limits
+    ADD CONSTRAINT concurrency_limits_queue_fkey FOREIGN KEY (queue) REFERENCES tintype.queues(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY tintype.images
     ADD CONSTRAINT images_job_id_fkey FOREIGN KEY (job_id) REFERENCES tintype.jobs(id) ON DELETE CASCADE;
@@ -1599,6 +2277,14 @@ GRANT USAGE ON SCHEMA tintype TO tintype_worker;
 GRANT USAGE ON SCHEMA tintype TO tintype_reader;
 GRANT USAGE ON SCHEMA tintype TO tintype_admin;
 
+REVOKE ALL ON FUNCTION tintype.admit_next() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.admit_throttled() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.admits(p_queue text, p_key text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.advance_fairness(p_fair_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION tintype.can_manage(p_submitted_by text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.cancel(job_id bigint) FROM PUBLIC;
@@ -1608,26 +2294,18 @@ REVOKE ALL ON FUNCTION tintype.check_request() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.check_transition() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer) TO tintype_worker;
+REVOKE ALL ON FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer, p_loaded text[], p_alike boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[], p_limit integer, p_loaded text[], p_alike boolean) TO tintype_worker;
 
 REVOKE ALL ON FUNCTION tintype.drain(worker_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.drain(worker_id bigint) TO tintype_admin;
 
 REVOKE ALL ON FUNCTION tintype.end_attempt(p_job bigint, p_attempt bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_warnings text[], p_timings jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, init_image text, init_image_data bytea, init_job bigint, seed bigint, image_count integer, queue text, priority integer, run_at timestamp with time zone, max_attempts integer, timeout interval, idempotency_key text, metadata jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, init_image text, init_image_data bytea, init_job bigint, seed bigint, image_count integer, queue text, priority integer, run_at timestamp with time zone, max_attempts integer, timeout interval, idempotency_key text, metadata jsonb) TO tintype_enqueuer;
+REVOKE ALL ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, init_image text, init_image_data bytea, init_job bigint, seed bigint, image_count integer, queue text, priority integer, run_at timestamp with time zone, max_attempts integer, timeout interval, idempotency_key text, metadata jsonb, tenant text, concurrency_key text, deadline timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, init_image text, init_image_data bytea, init_job bigint, seed bigint, image_count integer, queue text, priority integer, run_at timestamp with time zone, max_attempts integer, timeout interval, idempotency_key text, metadata jsonb, tenant text, concurrency_key text, deadline timestamp with time zone) TO tintype_enqueuer;
 
-REVOKE ALL ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) TO tintype_worker;
-
-REVOKE ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) TO tintype_worker;
-
-REVOKE ALL ON FUNCTION tintype.install_roles() FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION tintype.job_ended() FROM PUBLIC;
+REVOKE ALL ON FUNCTION tintype.entries_read() FROM PUBLIC;
 
 GRANT SELECT ON TABLE tintype.jobs TO tintype_enqueuer;
 
@@ -1671,15 +2349,50 @@ GRANT INSERT(idempotency_key) ON TABLE tintype.jobs TO tintype_enqueuer;
 
 GRANT INSERT(metadata),UPDATE(metadata) ON TABLE tintype.jobs TO tintype_enqueuer;
 
+GRANT INSERT(tenant),UPDATE(tenant) ON TABLE tintype.jobs TO tintype_enqueuer;
+
+GRANT INSERT(concurrency_key),UPDATE(concurrency_key) ON TABLE tintype.jobs TO tintype_enqueuer;
+
+GRANT INSERT(deadline),UPDATE(deadline) ON TABLE tintype.jobs TO tintype_enqueuer;
+
+REVOKE ALL ON FUNCTION tintype.fair_place(p_job tintype.jobs) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) TO tintype_worker;
+
+REVOKE ALL ON FUNCTION tintype.heads(p_worker bigint, p_queues text[], p_models text[], p_loaded text[], p_hinted boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) TO tintype_worker;
+
+REVOKE ALL ON FUNCTION tintype.install_roles() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.installation_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.installation_id() TO tintype_worker;
+
+REVOKE ALL ON FUNCTION tintype.job_ended() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION tintype.lock_job(p_job bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer) TO tintype_worker;
+REVOKE ALL ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) TO tintype_worker;
+
+REVOKE ALL ON FUNCTION tintype.note_head(p_queue text, p_model text, p_claim_key timestamp with time zone, p_id bigint, p_is_slow boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.notify_ready() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION tintype.order_removal() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.orphans(p_worker bigint, p_jobs bigint[], p_attempts bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.orphans(p_worker bigint, p_jobs bigint[], p_attempts bigint[]) TO tintype_worker;
+
+REVOKE ALL ON FUNCTION tintype.own_output(p_worker bigint, p_output text) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.own_output(p_worker bigint, p_output text) TO tintype_worker;
+
 REVOKE ALL ON FUNCTION tintype.pause(queue text, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.pause(queue text, reason text) TO tintype_admin;
+
+REVOKE ALL ON FUNCTION tintype.place_in_line() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.recheck_blocked() FROM PUBLIC;
 
@@ -1689,6 +2402,14 @@ REVOKE ALL ON FUNCTION tintype.register_worker(p_name text, p_host text, p_pid i
 GRANT ALL ON FUNCTION tintype.register_worker(p_name text, p_host text, p_pid integer, p_version text, p_queues text[], p_models text[], p_slots integer, p_lease interval) TO tintype_worker;
 
 REVOKE ALL ON FUNCTION tintype.release_all(p_worker bigint, p_outcome text, p_error_code text, p_error text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.removals_done(p_worker bigint, p_jobs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.removals_done(p_worker bigint, p_jobs bigint[]) TO tintype_worker;
+
+REVOKE ALL ON FUNCTION tintype.removals_due(p_worker bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.removals_due(p_worker bigint, p_limit integer) TO tintype_worker;
+
+REVOKE ALL ON FUNCTION tintype.request_cost(p_job tintype.jobs) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.request_digest(p_job tintype.jobs) FROM PUBLIC;
 
@@ -1700,14 +2421,30 @@ GRANT ALL ON FUNCTION tintype.retry(job_id bigint) TO tintype_enqueuer;
 
 REVOKE ALL ON FUNCTION tintype.retry_delay(p_base interval, p_cap interval, p_failures integer, p_jitter double precision) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION tintype.retry_failed(queue text, error_code text, at_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.retry_failed(queue text, error_code text, at_most integer) TO tintype_enqueuer;
+
 REVOKE ALL ON FUNCTION tintype.settle_waiting_for(p_job bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.stop_worker(p_worker bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.stop_worker(p_worker bigint) TO tintype_worker;
 
+REVOKE ALL ON FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.take_first(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION tintype.waiting_state(p_init_job bigint, p_run_at timestamp with time zone) FROM PUBLIC;
 
 GRANT SELECT ON TABLE tintype.attempts TO tintype_enqueuer;
+
+GRANT SELECT ON TABLE tintype.compatibility TO tintype_enqueuer;
+GRANT SELECT ON TABLE tintype.compatibility TO tintype_worker;
+GRANT SELECT ON TABLE tintype.compatibility TO tintype_reader;
+GRANT SELECT ON TABLE tintype.compatibility TO tintype_admin;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE tintype.concurrency_limits TO tintype_admin;
+
+GRANT SELECT ON TABLE tintype.dead_letters TO tintype_reader;
 
 GRANT SELECT ON TABLE tintype.images TO tintype_enqueuer;
 
@@ -1729,12 +2466,18 @@ GRANT INSERT(retry_cap),UPDATE(retry_cap) ON TABLE tintype.queues TO tintype_adm
 
 GRANT INSERT(retention),UPDATE(retention) ON TABLE tintype.queues TO tintype_admin;
 
+GRANT INSERT(max_running_per_key),UPDATE(max_running_per_key) ON TABLE tintype.queues TO tintype_admin;
+
+GRANT INSERT(model_affinity),UPDATE(model_affinity) ON TABLE tintype.queues TO tintype_admin;
+
 GRANT SELECT ON TABLE tintype.workers TO tintype_admin;
 
 GRANT SELECT ON TABLE tintype.job_status TO tintype_reader;
 
 GRANT SELECT ON TABLE tintype.migrations TO tintype_worker;
 GRANT SELECT ON TABLE tintype.migrations TO tintype_reader;
+GRANT SELECT ON TABLE tintype.migrations TO tintype_enqueuer;
+GRANT SELECT ON TABLE tintype.migrations TO tintype_admin;
 
 GRANT SELECT ON TABLE tintype.queue_status TO tintype_reader;
 

@@ -1,5 +1,6 @@
 public import Diffusion
 internal import Jobs
+internal import Synchronization
 
 /// The models of this process and the one thread that runs them.
 ///
@@ -35,7 +36,13 @@ public actor InferenceEngine {
   private let loader: Loader
   private let thread = DedicatedThread(name: "inference")
   /// Least recently used first.
-  private var loaded: [(name: String, generator: any ImageGenerator)] = []
+  private var loaded: [(name: String, generator: any ImageGenerator)] = [] {
+    didSet { loadedNames.withLock { $0 = loaded.map(\.name) } }
+  }
+  private let loadedNames = Mutex<[String]>([])
+
+  /// The models that are in memory now. Answers at once, also while the engine draws.
+  public nonisolated var loadedModels: [String] { loadedNames.withLock { $0 } }
 
   /// The engine's own thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }

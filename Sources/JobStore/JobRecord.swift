@@ -41,6 +41,12 @@ public struct JobRecord: Sendable, Equatable, Encodable {
   public var idempotencyKey: String?
   /// `jobs.metadata`.
   public var metadata: JSONText
+  /// `jobs.tenant`.
+  public var tenant: String?
+  /// `jobs.concurrency_key`.
+  public var concurrencyKey: String?
+  /// `jobs.deadline`.
+  public var deadline: String?
   /// `jobs.attempt_id`.
   public var attemptID: Int64?
   public var failures: Int, losses: Int

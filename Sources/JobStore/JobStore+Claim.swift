@@ -9,17 +9,25 @@ extension JobStore {
   /// - Parameters:
   ///   - models: by name; jobs that name no model come always.
   ///   - limit: free slots.
+  ///   - loaded: the models that are in memory: their jobs come a little ahead of their turn, and those of a model that
+  ///     another live worker has loaded a little later (`queues.model_affinity`). Nil for no preference.
+  ///   - alike: take only jobs of the shape of the first: same model, size, steps and kind of start.
   /// - Throws: `PostgresError`. If the connection is lost, jobs may have been claimed all the same: the next heartbeats,
   ///   which do not list them, give them back.
-  public func claim(worker: WorkerID, queues: [String], models: [String], limit: Int) async throws -> [Job] {
+  public func claim(
+    worker: WorkerID, queues: [String], models: [String], limit: Int, loaded: [String]? = nil, alike: Bool = false
+  ) async throws -> [Job] {
     let result = try await once(
       """
       SELECT id, attempt_id, attempt_number, max_attempts, queue, model, prompt, negative_prompt, width, height, steps,
              guidance_scale, strength, seed, image_count, init_image, init_image_data, init_job, init_artifact_path,
              init_artifact_sha256, timeout, metadata
-        FROM tintype.claim($1, $2, $3, $4)
+        FROM tintype.claim($1, $2, $3, $4, $5, $6)
       """,
-      [.int(worker.rawValue), .textArray(queues), .textArray(models), .int(Int64(limit))])
+      [
+        .int(worker.rawValue), .textArray(queues), .textArray(models), .int(Int64(limit)),
+        loaded.map { .textArray($0) }, .bool(alike),
+      ])
     var jobs: [Job] = []
     for row in result.rows {
       let job = try Job(row)

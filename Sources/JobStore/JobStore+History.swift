@@ -46,7 +46,7 @@ extension JobStore {
            j.image_count, j.priority, j.max_attempts, extract(epoch FROM j.timeout) AS timeout, j.idempotency_key,
            j.metadata, j.attempt_id, j.failures, j.losses, j.error_code, j.error, j.warnings, j.submitted_by,
            \(time("created_at", of: "j.")), \(time("run_at", of: "j.")), \(time("started_at", of: "j.")),
-           \(time("finished_at", of: "j.")), a.phase, a.step, a.progress
+           \(time("finished_at", of: "j.")), j.tenant, j.concurrency_key, \(time("deadline", of: "j.")), a.phase, a.step, a.progress
       FROM tintype.jobs j LEFT JOIN tintype.attempts a ON a.id = j.attempt_id
     """
 
@@ -66,6 +66,7 @@ extension JobRecord {
       imageCount: row.decode("image_count"), priority: row.decode("priority"),
       maxAttempts: row.decode("max_attempts"), timeout: row.decode("timeout"),
       idempotencyKey: row.decode("idempotency_key"), metadata: JSONText(row.decode("metadata")),
+      tenant: row.decode("tenant"), concurrencyKey: row.decode("concurrency_key"), deadline: row.decode("deadline"),
       attemptID: row.decode("attempt_id"), failures: row.decode("failures"), losses: row.decode("losses"),
       errorCode: row.decode("error_code"), error: row.decode("error"), warnings: row.decode("warnings"),
       submittedBy: row.decode("submitted_by"), createdAt: row.decode("created_at"), runAt: row.decode("run_at"),

@@ -16,6 +16,12 @@ public struct MaintenanceReport: Sendable, Equatable {
   public var timedOut: Int
   /// Finished jobs deleted after their queue's retention.
   public var pruned: Int
+  /// Waiting jobs that failed because their deadline had passed.
+  public var expired: Int
+  /// Jobs let into the line again because their concurrency key had room.
+  public var admitted: Int
+  /// Until the next scheduled job is due, zero or less if it is; nil if there is none.
+  public var nextDue: Duration?
 }
 
 extension JobStore {
@@ -23,15 +29,16 @@ extension JobStore {
   ///
   /// Every worker calls it every five seconds or so, with jitter; the database lets one at a time do the work. A job is
   /// rescued at most one lease and one such interval after its worker died. Scheduled jobs and retries start when it is
-  /// called, so call it more often where that matters.
+  /// called: `nextDue` says when that is worth while.
   @discardableResult
   public func maintain() async throws -> MaintenanceReport {
     let row = try await repeatable(
-      "SELECT ran, grace, promoted, workers_lost, rescued, timed_out, pruned FROM tintype.maintain()"
+      "SELECT ran, grace, promoted, workers_lost, rescued, timed_out, pruned, expired, admitted, next_due FROM tintype.maintain()"
     ).only()
     return try MaintenanceReport(
       ran: row.decode("ran"), grace: row.decode("grace"), promoted: row.decode("promoted"),
       workersLost: row.decode("workers_lost"), rescued: row.decode("rescued"), timedOut: row.decode("timed_out"),
-      pruned: row.decode("pruned"))
+      pruned: row.decode("pruned"), expired: row.decode("expired"), admitted: row.decode("admitted"),
+      nextDue: row.decode("next_due", Double?.self).map { .seconds($0) })
   }
 }

@@ -10,7 +10,7 @@ extension JobStore {
   public func enqueue(_ request: JobRequest) async throws -> Int64 {
     let sql = """
       SELECT tintype.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                             make_interval(secs => $18), $19, $20) AS id
+                             make_interval(secs => $18), $19, $20, $21, $22, $23) AS id
       """
     let parameters: [PostgresValue?] = [
       .text(request.prompt), .optional(request.negativePrompt), .optional(request.model), .optional(request.width),
@@ -19,6 +19,7 @@ extension JobStore {
       .optional(request.initJob), .optional(request.seed), .optional(request.imageCount), .optional(request.queue),
       .optional(request.priority), .optional(request.runAt), .optional(request.maxAttempts),
       .optional(request.timeout), .optional(request.idempotencyKey), .optional(request.metadata),
+      .optional(request.tenant), .optional(request.concurrencyKey), .optional(request.deadline),
     ]
     // Without a key a repetition would be a second job.
     let result =
@@ -43,5 +44,18 @@ extension JobStore {
   @discardableResult
   public func retry(job: Int64) async throws -> JobState {
     try await once("SELECT tintype.retry($1) AS state", [.int(job)]).only().decode("state")
+  }
+
+  /// Brings failed jobs back, the newest first; not those whose `init_job` stays failed.
+  ///
+  /// - Parameters:
+  ///   - queue: nil for every queue.
+  ///   - errorCode: only those with this `jobs.error_code`; nil for all.
+  /// - Returns: how many.
+  @discardableResult
+  public func retryFailed(queue: String? = nil, errorCode: String? = nil, limit: Int = 1000) async throws -> Int {
+    try await once(
+      "SELECT tintype.retry_failed($1, $2, $3) AS count", [.optional(queue), .optional(errorCode), .int(Int64(limit))]
+    ).only().decode("count")
   }
 }

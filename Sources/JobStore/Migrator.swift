@@ -54,6 +54,26 @@ public struct Migrator: Sendable {
       message: "The database's schema is not up to date: \(missing.name) has not been applied. Run `tintype migrate`.")
   }
 
+  /// For a program that works with the database: not only the schema that it was made for will do, but any later one that
+  /// still serves it, so that a database can be migrated while older workers run and start.
+  ///
+  /// - Throws: `MigrationError`.
+  public func requireUsable() async throws {
+    do {
+      try await requireCurrent()
+    } catch let error as MigrationError where error.code == .schemaIsNewer {
+      guard let last = known.last?.version, let oldest = try await oldestProgram(), last >= oldest else { throw error }
+    }
+  }
+
+  private func oldestProgram() async throws -> Int? {
+    let table = try await connection.query("SELECT to_regclass('tintype.compatibility') IS NOT NULL AS exists").rows
+      .first
+    guard try table?.decode("exists") == true else { return nil }
+    return try await connection.query("SELECT oldest_program FROM tintype.compatibility").rows.first?
+      .decode("oldest_program")
+  }
+
   private func applyNext() async throws -> String? {
     try await connection.transaction { connection in
       // Others may be migrating for longer than a statement may usually take, and so may a migration.

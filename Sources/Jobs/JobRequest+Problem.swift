@@ -25,6 +25,12 @@ extension JobRequest {
       return RequestProblem(
         "idempotency_key", must: "1 to 200 characters, or null", got: "\(key.unicodeScalars.count) characters")
     }
+    for (column, label) in [("tenant", tenant), ("concurrency_key", concurrencyKey)] {
+      if let label, !RequestLimits.labelLength.contains(label.unicodeScalars.count) {
+        return RequestProblem(
+          column, must: "1 to 200 characters, or null", got: "\(label.unicodeScalars.count) characters")
+      }
+    }
     return nil
   }
 

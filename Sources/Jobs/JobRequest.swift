@@ -37,6 +37,12 @@ public struct JobRequest: Sendable, Equatable {
   public var idempotencyKey: String?
   /// JSON text of an object.
   public var metadata: String?
+  /// For whom: tenants get equal shares.
+  public var tenant: String?
+  /// `jobs.concurrency_key`.
+  public var concurrencyKey: String?
+  /// A time as PostgreSQL reads it, after which the job is of no use.
+  public var deadline: String?
 
   /// A request that leaves everything else to the table's defaults.
   public init(prompt: String) { self.prompt = prompt }

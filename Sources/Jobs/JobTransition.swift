@@ -8,6 +8,8 @@ public enum JobEvent: Sendable, Hashable {
   case initJobEnded
   /// The submitter changed the request, which now waits for this.
   case requestChanged(JobWait)
+  /// Its `deadline` has come while it waited.
+  case deadlinePassed
   /// A worker took it.
   case claimed
   /// The attempt that holds it has ended.
@@ -81,6 +83,7 @@ extension JobState {
     case (.scheduled, .requestChanged(let wait)), (.blocked, .requestChanged(let wait)),
       (.ready, .requestChanged(let wait)):
       return wait.state
+    case (.scheduled, .deadlinePassed), (.blocked, .deadlinePassed), (.ready, .deadlinePassed): return .failed
     case (.ready, .claimed): return .running
     case (.running, .attemptEnded(let outcome, let cancelRequested, let isLast)):
       return outcome.fate(cancelRequested: cancelRequested, isLast: isLast)

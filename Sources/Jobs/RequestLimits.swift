@@ -27,6 +27,8 @@ public enum RequestLimits {
   public static let initImagePathBytes = 1...1024
   /// Unicode scalars of `idempotency_key`.
   public static let idempotencyKeyLength = 1...200
+  /// Unicode scalars of `tenant` and of `concurrency_key`.
+  public static let labelLength = 1...200
   /// Characters of a model's name.
   public static let modelNameLength = 1...200
 }

@@ -6,6 +6,8 @@ package enum StopReason: String, Sendable, CaseIterable {
   case cancelled
   /// `jobs.timeout` is over.
   case deadline
+  /// It made no progress for longer than its phase may take.
+  case stalled
   /// The worker leaves.
   case drained
   /// The attempt is no longer ours; somebody else may already run the job.
@@ -45,6 +47,7 @@ package enum AttemptVerdict: Sendable, Equatable {
               message:
                 "the attempt took longer than its timeout of \(timeout ?? 0) s. Raise jobs.timeout, ask for a smaller "
                 + "picture or fewer steps, or run a faster worker.", isPermanent: false)))
+      case (is CancellationError, .stalled): self = .finish(.failed(.stalled))
       // Without a reason the whole service was cancelled, which is a drain in a hurry.
       case (is CancellationError, _): self = .finish(.released)
       default:
@@ -52,4 +55,13 @@ package enum AttemptVerdict: Sendable, Equatable {
       }
     }
   }
+}
+
+extension JobError {
+  /// What becomes of an attempt that hangs. Another worker may have more luck: a hung device is not the job's fault.
+  package static let stalled = JobError(
+    code: "stalled",
+    message:
+      "the attempt made no progress for longer than its phase may take (see the worker's log), so it was stopped",
+    isPermanent: false)
 }

@@ -39,6 +39,9 @@ public struct Liveness: Sendable, Equatable {
     self.defaultBudget = defaultBudget
   }
 
+  /// How often it is worth looking.
+  var shortestBudget: Duration { phaseBudgets.values.reduce(min(defaultBudget, heartbeatBudget), min) }
+
   /// Nil when all is well, else what has hung, for the log: the watchdog is not fed then.
   package func stall(
     heartbeat: ContinuousClock.Instant, attempts: [Attempt], at now: ContinuousClock.Instant
@@ -46,14 +49,16 @@ public struct Liveness: Sendable, Equatable {
     if now - heartbeat > heartbeatBudget {
       return "the heartbeat loop has not turned for \(Int((now - heartbeat).seconds)) s"
     }
-    for attempt in attempts {
-      let budget = phaseBudgets[attempt.phase] ?? defaultBudget
-      if now - attempt.advanced > budget {
-        return
-          "attempt \(attempt.id) has made no progress in \(attempt.phase) for \(Int((now - attempt.advanced).seconds)) s"
-          + " (allowed: \(Int(budget.seconds)) s)"
-      }
-    }
-    return nil
+    guard let attempt = stalled(attempts, at: now).first else { return nil }
+    return
+      "attempt \(attempt.id) has made no progress in \(attempt.phase) for \(Int((now - attempt.advanced).seconds)) s"
+      + " (allowed: \(Int(budget(attempt).seconds)) s)"
   }
+
+  /// The attempts that have hung.
+  package func stalled(_ attempts: [Attempt], at now: ContinuousClock.Instant) -> [Attempt] {
+    attempts.filter { now - $0.advanced > budget($0) }
+  }
+
+  private func budget(_ attempt: Attempt) -> Duration { phaseBudgets[attempt.phase] ?? defaultBudget }
 }

@@ -11,6 +11,7 @@ struct Maintenance: Sendable {
   /// Until the task is cancelled.
   func run() async {
     while !Task.isCancelled {
+      var pause = interval.jittered()
       do {
         let report = try await store.maintain()
         if report.workersLost + report.rescued + report.timedOut > 0 {
@@ -18,13 +19,15 @@ struct Maintenance: Sendable {
             "rescued jobs: \(report.workersLost) workers lost, \(report.rescued) jobs taken back, \(report.timedOut) overdue"
           )
         }
+        // Sooner when a scheduled job is due sooner; jitter on top, or all workers would come at once.
+        pause = min(pause, max(report.nextDue ?? pause, .milliseconds(100)) + Duration.milliseconds(50).jittered(1))
       } catch is CancellationError {
         return
       } catch {
         // The heartbeat, which depends on the same database, already says so.
         logger.debug("maintenance failed", metadata: .init([.error: "\(error)"]))
       }
-      try? await Task.sleep(for: interval.jittered())
+      try? await Task.sleep(for: pause)
     }
   }
 }

@@ -11,6 +11,8 @@ struct Producer: Sendable {
   let executor: Executor
   let configuration: WorkerConfiguration
   let models: [String]
+  /// Which of them are in memory; nil if nobody knows.
+  let loadedModels: @Sendable () -> [String]?
   let events: ProducerEvents
   let logger: Logger
 
@@ -48,7 +50,9 @@ struct Producer: Sendable {
   private func claim(_ limit: Int, as workerID: WorkerID, _ state: inout ProducerState) async -> [RunningAttempt] {
     let poll = configuration.pollInterval.jittered()
     do {
-      let jobs = try await store.claim(worker: workerID, queues: configuration.queues, models: models, limit: limit)
+      let jobs = try await store.claim(
+        worker: workerID, queues: configuration.queues, models: models, limit: limit, loaded: loadedModels(),
+        alike: configuration.claimsAlike)
       state.claimed(jobs.count, of: limit, at: .now, poll: poll)
       return jobs.map { job in
         let attempt = RunningAttempt(job: job, workerID: workerID)

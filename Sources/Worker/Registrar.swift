@@ -56,7 +56,8 @@ struct Registrar: Sendable {
         try? await Task.sleep(for: configuration.lease * 0.1)
         continue
       }
-      try? await Task.sleep(until: deadline, clock: .continuous)
+      // In short steps: a timer may stand still while the machine sleeps, though the clock that counts here does not.
+      try? await Task.sleep(until: min(deadline, .now + .seconds(1)), clock: .continuous)
       guard !Task.isCancelled, registration.workerID == workerID, registration.valid(at: .now) == nil else { continue }
       lose(workerID, because: "no heartbeat was answered in time")
     }

@@ -20,7 +20,7 @@ package final class RunningAttempts: Sendable {
   }
 
   /// Stops some attempts by id; those that have ended meanwhile are passed over.
-  package func stop(_ ids: [Int64], _ reason: StopReason) {
+  package func stop(_ ids: some Sequence<Int64>, _ reason: StopReason) {
     for attempt in attempts.withLock({ attempts in ids.compactMap { attempts[$0] } }) { attempt.stop(reason) }
   }
 

@@ -1,3 +1,4 @@
+internal import Jobs
 internal import Logging
 
 /// Tells systemd how the worker does: the status line, and the watchdog while there is progress.
@@ -7,12 +8,18 @@ struct Supervision: Sendable {
   let pulse: Pulse
   let attempts: RunningAttempts
   let status: @Sendable () -> WorkerStatus
+  /// How long a hung attempt may take to stop.
+  let grace: Duration
+  /// Called with attempts that did not.
+  let giveUp: @Sendable ([RunningAttempt]) async -> Void
   let logger: Logger
 
   /// Until the task is cancelled. Begins once the worker is ready.
   func run() async {
-    let interval = min(notifier?.watchdogInterval.map { $0 / 3 } ?? .seconds(10), .seconds(10))
+    let interval = min(
+      notifier?.watchdogInterval.map { $0 / 3 } ?? .seconds(10), liveness.shortestBudget / 2, .seconds(10))
     var lastStall: String?
+    var stoppedAt: [Int64: ContinuousClock.Instant] = [:]
     var lastStatus = ""
     while !Task.isCancelled {
       let stall = liveness.stall(
@@ -23,6 +30,11 @@ struct Supervision: Sendable {
         notifier?.watchdog()
       }
       lastStall = stall
+      let hung = Set(liveness.stalled(attempts.all.compactMap(\.liveness), at: .now).map(\.id))
+      attempts.stop(hung.filter { stoppedAt[$0] == nil }, .stalled)
+      stoppedAt = Dictionary(uniqueKeysWithValues: hung.map { ($0, stoppedAt[$0] ?? .now) })
+      let deaf = attempts.all.filter { stoppedAt[$0.job.attemptID].map { .now - $0 > grace } ?? false }
+      if !deaf.isEmpty { return await giveUp(deaf) }
       let line = status().description
       if line != lastStatus { notifier?.status(line) }
       lastStatus = line

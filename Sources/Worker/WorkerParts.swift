@@ -32,12 +32,18 @@ struct WorkerParts: Sendable {
   private let trouble = DatabaseTrouble()
   private let heartbeat: Heartbeat
   private let ready = Gate()
+  private let completer: Completer
+  private let output: (any OutputFolder)?
+  private let whenStuck: @Sendable () -> Void
 
   init(
     configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
-    models: [String],
-    logger: Logger, notifier: SystemdNotifier?, discard: @escaping Completer.Discard, shutdown: Shutdown
+    models: [String], loadedModels: @escaping @Sendable () -> [String]?, output: (any OutputFolder)?,
+    logger: Logger, notifier: SystemdNotifier?, discard: @escaping Completer.Discard, shutdown: Shutdown,
+    whenStuck: @escaping @Sendable () -> Void
   ) {
+    self.output = output
+    self.whenStuck = whenStuck
     self.configuration = configuration
     self.shutdown = shutdown
     self.notifier = notifier
@@ -59,12 +65,12 @@ struct WorkerParts: Sendable {
       store: JobStore(session: heartbeatSession), registration: registration, attempts: attempts,
       configuration: configuration, models: models, processID: getpid(), logger: logger)
     let store = JobStore(session: session)
-    let completer = Completer(store: store, discard: discard, tally: tally, logger: logger)
+    completer = Completer(store: store, discard: discard, tally: tally, logger: logger)
     producer = Producer(
       store: store, registration: registration, attempts: attempts,
       executor: Executor(handler: handler, attempts: attempts, completer: completer, logger: logger),
       configuration: configuration,
-      models: models, events: events, logger: logger)
+      models: models, loadedModels: loadedModels, events: events, logger: logger)
     heartbeat = Heartbeat(
       store: JobStore(session: heartbeatSession), registration: registration, registrar: registrar, attempts: attempts,
       configuration: configuration, shutdown: shutdown, events: events, pulse: pulse, logger: logger)
@@ -77,7 +83,7 @@ struct WorkerParts: Sendable {
   func start() async throws {
     while !shutdown.draining.isOpen {
       do {
-        try await session.withConnection { try await Migrator(connection: $0).requireCurrent() }
+        try await session.withConnection { try await Migrator(connection: $0).requireUsable() }
         return try await registrar.register()
       } catch let error as PostgresError where !error.isRetryable || error.isRefusal {
         throw WorkerError(.databaseRefused, "the database refuses this worker: \(error)", cause: error)
@@ -97,6 +103,13 @@ struct WorkerParts: Sendable {
       pulse: pulse, logger: logger)
     let parts: [@Sendable () async -> Void] = [
       heartbeat.run, registrar.guardLease, maintenance.run, notifications.run,
+      {
+        guard let output else { return }
+        await Housekeeping(
+          store: producer.store, folder: output, registration: registration, configuration: configuration,
+          logger: logger
+        ).run()
+      },
       {
         guard let impatience else { return }
         for await _ in impatience { shutdown.stop("asked again to stop") }
@@ -183,7 +196,22 @@ struct WorkerParts: Sendable {
   private var supervision: Supervision {
     Supervision(
       notifier: notifier, liveness: configuration.liveness, pulse: pulse, attempts: attempts, status: { status },
-      logger: logger)
+      grace: configuration.stopGrace, giveUp: giveUp, logger: logger)
+  }
+
+  /// An attempt hangs and does not hear that it should stop: its thread is lost, and only a new process has another.
+  /// What it held is given back first, so that nobody has to wait for the lease.
+  private func giveUp(_ hung: [RunningAttempt]) async {
+    logger.critical("hung jobs do not stop, so the process ends", metadata: .init([:], event: .stalled))
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { for attempt in hung { await completer.complete(attempt, .finish(.failed(.stalled))) } }
+      group.addTask { try? await Task.sleep(for: .seconds(5)) }
+      await group.next()
+      group.cancelAll()
+    }
+    await sayGoodbye()
+    notifier?.stopping(status: "hung")
+    whenStuck()
   }
 
   /// What the worker does now.

@@ -26,17 +26,29 @@ public struct WorkerService: Service {
   private let prepare: Preparation
   private let discard: Discard
   private let impatience: AsyncStream<Void>?
+  private let loadedModels: @Sendable () -> [String]?
+  private let output: (any OutputFolder)?
+  private let whenStuck: @Sendable () -> Void
 
   /// - Parameters:
   ///   - models: names of the models that the handler has, the default first.
   ///   - notifier: nil when systemd does not listen.
   ///   - impatience: an element stops running jobs at once during a drain; see `ShutdownSignals`.
+  ///   - loadedModels: which models are in memory; nil if that makes no difference.
+  ///   - output: where the handler writes, for housekeeping; nil if this worker leaves that to others.
+  ///   - whenStuck: ends the process. Called when a job hangs and cannot be stopped, after everything that the worker
+  ///     held has been given back.
   public init(
     configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
     models: [String],
     logger: Logger, notifier: SystemdNotifier?, prepare: @escaping Preparation = { _ in },
-    discard: @escaping Discard = { _, _ in }, impatience: AsyncStream<Void>? = nil
+    discard: @escaping Discard = { _, _ in }, impatience: AsyncStream<Void>? = nil,
+    loadedModels: @escaping @Sendable () -> [String]? = { nil }, output: (any OutputFolder)? = nil,
+    whenStuck: @escaping @Sendable () -> Void
   ) {
+    self.loadedModels = loadedModels
+    self.output = output
+    self.whenStuck = whenStuck
     self.configuration = configuration
     self.database = database
     self.handler = handler
@@ -69,8 +81,9 @@ public struct WorkerService: Service {
 
   private func serve(_ shutdown: Shutdown) async throws {
     let parts = WorkerParts(
-      configuration: configuration, database: database, handler: handler, models: models, logger: logger,
-      notifier: notifier, discard: discard, shutdown: shutdown)
+      configuration: configuration, database: database, handler: handler, models: models,
+      loadedModels: loadedModels, output: output, logger: logger, notifier: notifier, discard: discard,
+      shutdown: shutdown, whenStuck: whenStuck)
     defer { notifier?.stopping(status: "stopped") }
     do {
       try await parts.start()

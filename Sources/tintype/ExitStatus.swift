@@ -15,6 +15,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case unavailable = 69
   /// A bug in Tintype: please report it.
   case internalError = 70
+  /// A job hung and could not be stopped, so the worker gave everything back and ended; systemd restarts it.
+  case stuck = 71
   /// The output cannot be created: no such folder, or one that may not be written.
   case cannotCreate = 73
   /// Reading or writing failed half-way: disk full, input/output error.
@@ -39,6 +41,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case .notFound: "no such folder, file, job or queue"
     case .unavailable: "database, PostgreSQL's programs or sound matrix library not available"
     case .internalError: "a bug in Tintype"
+    case .stuck: "a job hung and the worker could not stop it"
     case .cannotCreate: "output cannot be created"
     case .inputOutput: "reading or writing failed half-way"
     case .temporary: "may work later"

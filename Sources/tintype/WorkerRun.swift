@@ -17,8 +17,9 @@ struct WorkerRun {
     // A log that nobody reads any more must not end the worker.
     Signals.ignoreBrokenPipe()
     let engine = try settings.makeEngine()
+    let store = try settings.makeStore(logger: logger)
     let handler = ImageJobHandler(
-      engine: engine, store: try settings.makeStore(logger: logger),
+      engine: engine, store: store,
       source: InitImageSource(inputRoot: settings.input, outputRoot: settings.output, limits: settings.limits),
       limits: settings.limits, softwareVersion: Version.text)
     let isLazy = settings.isLazy
@@ -29,7 +30,10 @@ struct WorkerRun {
       prepare: { loading in
         if !isLazy { try await engine.load { loading.report($0) } }
       },
-      discard: { try await handler.discard($1) }, impatience: ShutdownSignals.repeated([SIGTERM, SIGINT]))
+      discard: { try await handler.discard($1) }, impatience: ShutdownSignals.repeated([SIGTERM, SIGINT]),
+      loadedModels: { engine.loadedModels }, output: OutputHousekeeper(of: store),
+      // At once: a thread that hangs in a driver would hang an orderly exit as well.
+      whenStuck: { _exit(ExitStatus.stuck.rawValue) })
     let group = ServiceGroup(
       configuration: .init(
         services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],

@@ -27,7 +27,7 @@ import Testing
         "--seed",
         "77", "--width", "64", "--height", "96", "--count", "2", "--model", "demo", "--priority", "5", "--run-at",
         "2099-01-01 00:00+00", "--max-attempts", "4", "--timeout", "2min", "--idempotency-key", "k1", "--metadata",
-        #"{"a": 1}"#)
+        #"{"a": 1}"#, "--tenant", "acme", "--concurrency-key", "gpu", "--deadline", "2099-01-02 00:00+00")
       #expect(outcome.status == 0, "\(outcome.errors)")
       let id = try #require(Int64(outcome.output.trimmingCharacters(in: .newlines)))
       let stored: Bool = try await site.value(
@@ -36,6 +36,7 @@ import Testing
            AND width = 64 AND height = 96 AND image_count = 2 AND model = 'demo' AND priority = 5
            AND run_at = '2099-01-01 00:00+00' AND max_attempts = 4 AND timeout = '2 minutes' AND idempotency_key = 'k1'
            AND metadata = '{"a": 1}' AND state = 'scheduled'
+           AND tenant = 'acme' AND concurrency_key = 'gpu' AND deadline = '2099-01-02 00:00+00'
         FROM tintype.jobs WHERE id = \(id)
         """)
       #expect(stored)
@@ -78,6 +79,13 @@ import Testing
       let again = try await site.tool("jobs", "retry", "\(job)")
       #expect(again.status == 65)
       #expect(again.errors.contains("only a failed or cancelled job"))
+      try await site.database.query(
+        "UPDATE tintype.jobs SET state = 'failed', finished_at = now(), error_code = 'x', error = 'x' WHERE id = \(job)"
+      )
+      #expect(
+        try await site.tool("jobs", "retry", "--failed", "--error-code", "y").output == "0 failed jobs are back\n")
+      #expect(try await site.tool("jobs", "retry", "--failed").output == "1 failed jobs are back\n")
+      #expect(try await site.tool("jobs", "retry").status == 64)
       let shown = try await site.tool("jobs", "show", "\(job)")
       #expect(shown.status == 0 && shown.output.contains("state"))
       for command in ["show", "cancel", "retry"] {

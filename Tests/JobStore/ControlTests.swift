@@ -149,7 +149,7 @@ import Testing
   @Test func theGuardKnowsExactlyTheEdgesOfTheTransitionFunction() async throws {
     let events: [JobEvent] =
       [
-        .due, .initJobSucceeded(isDue: true), .initJobSucceeded(isDue: false), .initJobEnded, .claimed,
+        .due, .initJobSucceeded(isDue: true), .initJobSucceeded(isDue: false), .initJobEnded, .deadlinePassed, .claimed,
         .cancelRequested,
       ]
       + [.succeeded, .failed(isPermanent: false), .failed(isPermanent: true), .cancelled, .released, .lost, .timedOut]

@@ -11,7 +11,7 @@ import Testing
     try await withQueue { queue in
       // What the planner believes: many jobs are ready, none runs or is blocked. Then 2,000 of each.
       try await queue.sql("ALTER TABLE tintype.jobs SET (autovacuum_enabled = off)")
-      let worker = try await queue.worker()
+      let worker = try await queue.worker(lease: .seconds(600))
       let parent = try await queue.insert()
       try await queue.sql("INSERT INTO tintype.jobs (prompt, priority) SELECT 'x', 1 FROM generate_series(1, 4000)")
       try await queue.sql("ANALYZE tintype.jobs, tintype.attempts")

@@ -166,6 +166,87 @@ import Testing
     }
   }
 
+  /// What a role may not do, whatever else it may.
+  @Test(arguments: ["enqueuer", "worker", "reader", "admin"]) func noRoleForgesDestroysOrActsForAnother(
+    role: String
+  ) async throws {
+    try await withQueue { queue in
+      try await queue.insert()
+      let login = try await connection(as: role, queue, user: "test_plain_\(role)")
+      let tables = try await queue.sql(
+        "SELECT relname AS name FROM pg_class WHERE relnamespace = 'tintype'::regnamespace AND relkind = 'r'"
+      ).map { try $0.decode("name", String.self) }
+      #expect(tables.count > 10)
+      for table in tables {
+        try await denied(
+          login, "TRUNCATE tintype.\(table) CASCADE", "ALTER TABLE tintype.\(table) ADD COLUMN mine integer",
+          "DROP TABLE tintype.\(table) CASCADE",
+          "CREATE TRIGGER t BEFORE INSERT ON tintype.\(table) EXECUTE FUNCTION mine()")
+        if table != "concurrency_limits" || role != "admin" { try await denied(login, "DELETE FROM tintype.\(table)") }
+      }
+      for column in ["state", "attempt_id", "failures", "losses", "submitted_by", "claim_key", "fair_at", "throttled"] {
+        try await denied(login, "INSERT INTO tintype.jobs (prompt, \(column)) VALUES ('x', NULL)")
+        try await denied(login, "UPDATE tintype.jobs SET \(column) = NULL")
+      }
+      // Internal functions are nobody's, and each other function is somebody's.
+      let all = try await queue.sql(
+        """
+        SELECT p.proname AS name, has_function_privilege('tintype_\(role)', p.oid, 'EXECUTE') AS allowed
+          FROM pg_proc p WHERE p.pronamespace = 'tintype'::regnamespace AND p.prorettype <> 'trigger'::regtype
+        """)
+      let allowed = try Set(all.filter { try $0.decode("allowed") }.map { try $0.decode("name", String.self) })
+      let submits: Set = ["enqueue", "cancel", "retry", "retry_failed"]
+      let works: Set = [
+        "register_worker", "claim", "heartbeat", "finish", "stop_worker", "maintain", "installation_id", "own_output",
+        "removals_due", "removals_done", "orphans",
+      ]
+      let expected: [String: Set<String>] = [
+        "enqueuer": submits, "worker": works, "reader": [], "admin": submits.union(["pause", "resume", "drain"]),
+      ]
+      #expect(allowed == expected[role])
+      await login.close()
+    }
+  }
+
+  /// Objects of a caller's own in the way of those that the functions mean.
+  @Test func aSearchPathOfTheCallersChangesNothing() async throws {
+    try await withQueue { queue in
+      let login = try await connection(as: "enqueuer", queue)
+      try await login.execute(
+        """
+        CREATE TEMP TABLE jobs (id bigint, submitted_by text, state text, queue text);
+        CREATE TEMP TABLE queues (name text);
+        CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT ''2001-01-01''::timestamptz';
+        CREATE FUNCTION pg_temp.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''''::bytea';
+        CREATE FUNCTION pg_temp.can_manage(text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+        SET search_path = pg_temp, tintype, pg_catalog;
+        """)
+      let others = try await queue.insert()
+      let id: Int64 = try await login.query("SELECT tintype.enqueue('x', idempotency_key => 'k') AS id").rows[0].decode(
+        "id")
+      #expect(
+        try await queue.value(
+          "SELECT created_at > '2020-01-01' AND octet_length(request_digest) = 32 FROM tintype.jobs WHERE id = \(id)"))
+      for function in ["cancel", "retry"] {
+        #expect(
+          try await refusal { try await login.query("SELECT tintype.\(function)(\(others))") }.sqlState == "P0002")
+      }
+      await login.close()
+    }
+  }
+
+  @Test func nobodyLogsInAsTheOwner() async throws {
+    try await withQueue { queue in
+      let isClosed: Bool = try await queue.value(
+        "SELECT NOT rolcanlogin AND NOT rolsuper FROM pg_roles WHERE rolname = 'tintype_owner'")
+      #expect(isClosed)
+      let url = queue.url.replacing("user=postgres", with: "user=tintype_owner")
+      await #expect(throws: PostgresError.self) {
+        try await PostgresConnection.connect(PostgresConfiguration(url: url))
+      }
+    }
+  }
+
   @Test func functionsRunAsTheOwnerWhoCannotLogIn() async throws {
     try await withQueue { queue in
       let strangers = try await queue.sql(

@@ -11,7 +11,10 @@ import Testing
   ]
 
   private static var events: [JobEvent] {
-    [.due, .initJobSucceeded(isDue: true), .initJobSucceeded(isDue: false), .initJobEnded, .claimed, .cancelRequested]
+    [
+      .due, .initJobSucceeded(isDue: true), .initJobSucceeded(isDue: false), .initJobEnded, .deadlinePassed, .claimed,
+      .cancelRequested,
+    ]
       + waits.map { .requestChanged($0) } + waits.map { .retried($0) }
       + outcomes.flatMap { outcome in
         [(false, false), (false, true), (true, false), (true, true)].map {
@@ -37,6 +40,9 @@ import Testing
       Step(state: .blocked, event: .initJobSucceeded(isDue: true)): .ready,
       Step(state: .blocked, event: .initJobSucceeded(isDue: false)): .scheduled,
       Step(state: .blocked, event: .initJobEnded): .failed,
+      Step(state: .scheduled, event: .deadlinePassed): .failed,
+      Step(state: .blocked, event: .deadlinePassed): .failed,
+      Step(state: .ready, event: .deadlinePassed): .failed,
       Step(state: .ready, event: .claimed): .running,
       Step(state: .scheduled, event: .cancelRequested): .cancelled,
       Step(state: .blocked, event: .cancelRequested): .cancelled,

@@ -34,7 +34,7 @@ public struct PostgresBinaries: Sendable {
   }
 
   /// The command that runs `command` as a user whom the server accepts: oneself, or `postgres` when root.
-  func unprivileged(_ command: [String]) throws -> [String] {
+  public func unprivileged(_ command: [String]) throws -> [String] {
     guard getuid() == 0 else { return command }
     guard unsafe getpwnam("postgres") != nil else {
       throw PrivateClusterError(

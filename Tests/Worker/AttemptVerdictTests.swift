@@ -34,6 +34,11 @@ import Worker
       #expect(known == .finish(.failed(Self.permanent)))
       #expect(code(of: stopped) == "timeout")
       #expect(code(of: unknown) == "internal")
+    case .stalled:
+      #expect(success == .finish(.succeeded(Self.result)))
+      #expect(known == .finish(.failed(Self.permanent)))
+      #expect(code(of: stopped) == "stalled")
+      #expect(code(of: unknown) == "internal")
     case .drained, nil:
       #expect(success == .finish(.succeeded(Self.result)))
       #expect(known == .finish(.failed(Self.permanent)))

@@ -62,7 +62,8 @@ struct WorkerBench: Sendable {
 
   func service(
     _ handler: ScriptedHandler, notifier: SystemdNotifier? = nil, log: LineSink = LineSink(),
-    impatience: AsyncStream<Void>? = nil,
+    impatience: AsyncStream<Void>? = nil, output: (any OutputFolder)? = nil,
+    loadedModels: [String]? = nil, stuck: Gate? = nil,
     _ change: (inout WorkerConfiguration) -> Void = { _ in }
   ) -> WorkerService {
     var logger = Logger(label: "test") { TerminalLogHandler(label: $0, write: log.append) }
@@ -71,7 +72,8 @@ struct WorkerBench: Sendable {
       configuration: configuration(change), database: PostgresConfiguration(url: url, password: password),
       handler: handler.handle,
       models: ["m"], logger: logger, notifier: notifier, prepare: handler.prepare, discard: handler.discard,
-      impatience: impatience)
+      impatience: impatience, loadedModels: { loadedModels }, output: output,
+      whenStuck: { stuck?.open() })
   }
 }
 

@@ -54,6 +54,20 @@ struct EnqueueCommand: AsyncParsableCommand {
       "Unique in its queue: sending the same request again gives the same job instead of a second one.",
       valueName: "key"))
   var idempotencyKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "For whom the job is: tenants get equal shares, however much one of them has enqueued.", valueName: "name"))
+  var tenant: String?
+  @Option(
+    help: ArgumentHelp(
+      "Of the jobs with the same key only so many run at once, as the queue says (max_running_per_key).",
+      valueName: "key"))
+  var concurrencyKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "Of no use after this time: it fails if it is not done by then. As --run-at. [default: never]",
+      valueName: "time"))
+  var deadline: String?
   @Option(help: ArgumentHelp("Your own notes: a JSON object, never interpreted.", valueName: "json")) var metadata:
     String?
 
@@ -81,6 +95,9 @@ struct EnqueueCommand: AsyncParsableCommand {
     request.timeout = timeout?.value
     request.idempotencyKey = idempotencyKey
     request.metadata = metadata
+    request.tenant = tenant
+    request.concurrencyKey = concurrencyKey
+    request.deadline = deadline
     // The database says the same; asked here first so that nothing is sent that it must refuse.
     if let problem = request.problem { throw CommandError(.invalidData, "\(problem.message).") }
 

@@ -105,17 +105,38 @@ struct JobsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Bring failed or cancelled jobs back, with all their attempts.",
       discussion: """
-        What went wrong before stays on record: see `tintype jobs show`.
+        What went wrong before stays on record: see `tintype jobs show`. `tintype.dead_letters` lists what has failed for good \
+        and why.
 
-        Example:
+        Examples:
           tintype jobs retry 812
+          tintype jobs retry --failed --error-code model_unavailable
         """)
 
-    @Argument(help: "The jobs' ids.") var ids: [Int64]
+    @Argument(help: "The jobs' ids.") var ids: [Int64] = []
+    @Flag(help: "All failed jobs, the newest first, instead of ids.") var failed = false
+    @Option(help: ArgumentHelp("With --failed: only this queue.", valueName: "name")) var queue: String?
+    @Option(help: ArgumentHelp("With --failed: only those that failed with this code.", valueName: "code"))
+    var errorCode: String?
+    @Option(help: ArgumentHelp("With --failed: at most so many.", valueName: "n")) var limit = 1000
     @OptionGroup var database: DatabaseOptions
+
+    func validate() throws {
+      guard failed != !ids.isEmpty else { throw ValidationError("give ids, or --failed.") }
+      guard failed || (queue == nil && errorCode == nil) else {
+        throw ValidationError("--queue and --error-code choose among failed jobs: add --failed.")
+      }
+      guard (1...10_000).contains(limit) else {
+        throw ValidationError("--limit must be from 1 to 10000; got \(limit).")
+      }
+    }
 
     func run() async throws {
       try await database.withQueue(role: "jobs") { store in
+        if failed {
+          let count = try await store.retryFailed(queue: queue, errorCode: errorCode, limit: limit)
+          return print("\(count) failed jobs are back")
+        }
         for id in ids { print("job \(id): \(try await store.retry(job: id).rawValue)") }
       }
     }

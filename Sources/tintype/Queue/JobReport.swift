@@ -40,6 +40,7 @@ struct JobReport: Encodable {
       ("starts from", start), ("queue", "\(job.queue), priority \(job.priority)"),
       ("metadata", job.metadata == "{}" ? nil : job.metadata.text),
       ("submitted", "\(job.createdAt) by \(job.submittedBy)"),
+      ("tenant", job.tenant), ("concurrency key", job.concurrencyKey), ("deadline", job.deadline),
       ("not before", job.state == .scheduled ? job.runAt : nil), ("started", job.startedAt),
       ("finished", job.finishedAt),
       ("progress", progress), ("error", job.error.map { "\($0) (\(job.errorCode ?? "?"))" }),
