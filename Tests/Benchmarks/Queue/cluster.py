@@ -5,7 +5,9 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 # The same for all. fsync and synchronous_commit stay on: a queue that loses jobs at a power cut is fast for nothing.
@@ -64,6 +66,8 @@ def cluster(where: str | None = None, extra: str = ""):
         user = pwd.getpwnam("postgres")
         os.chown(folder, user.pw_uid, user.pw_gid)
     server = Cluster(folder)
+    # Asked to end, this must take its server with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         subprocess.run(
             unprivileged(server.bin / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",

@@ -120,7 +120,7 @@ class Procrastinate(System):
                 await app.schema_manager.apply_schema_async()
 
         asyncio.run(apply())
-        cluster.psql(self.name, "SELECT count(w) FROM generate_series(1, 100), procrastinate_register_worker_v1() w")
+        cluster.psql(self.name, "SELECT procrastinate_register_worker_v1() FROM generate_series(1, 100)")
 
     def fill(self, cluster, jobs):
         cluster.psql(self.name, f"""
