@@ -96,6 +96,7 @@ let package = Package(
         .embedInCode("V0010__claim.sql"),
         .embedInCode("V0011__retention.sql"),
         .embedInCode("V0012__dead_letters_and_upgrades.sql"),
+        .embedInCode("V0013__plans.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
