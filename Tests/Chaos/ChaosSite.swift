@@ -84,6 +84,22 @@ final class ChaosSite: Sendable {
     for place in places { place.worker?.send(SIGTERM) }
   }
 
+  /// Lets an hour pass for files and database, and one worker keep house, until `isDone` or for a minute.
+  ///
+  /// Nothing that might still belong to somebody is touched sooner than that by housekeeping, so the times are set back.
+  func keepHouse(until isDone: () async throws -> Bool) async throws {
+    _ = try await ProcessLaunch.output(
+      of: "find", output, "-type", "f", "-exec", "touch", "-d", "2 hours ago", "{}", "+")
+    databasePage.setClock(offBy: 3600)
+    let worker = try launch("housekeeper", at: places[0])
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try await !isDone(), ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(200)) }
+    worker.send(SIGTERM)
+    _ = await worker.exitStatus()
+    ended.withLock { $0.append(worker) }
+    databasePage.setClock(offBy: 0)
+  }
+
   /// Ends all that is left, whatever happened.
   func takeDown() async {
     isOpen.withLock { $0 = false }

@@ -133,9 +133,14 @@ struct ChaosRun: Sendable {
 
   private mutating func balance(_ site: ChaosSite, _ ledger: Traffic.Ledger) async throws {
     let connection = try await PostgresConnection.connect(site.administrator)
+    var files = try await FileBooks(connection, output: site.output)
+    let leftovers = files.leftovers
+    try await site.keepHouse {
+      files = try await FileBooks(connection, output: site.output)
+      return files.leftovers.isEmpty
+    }
+    violations += files.violations + files.leftovers.map { "housekeeping has left \($0)" }
     violations += try await Books.violations(connection, ledger)
-    let files = try await FileBooks(connection, output: site.output)
-    violations += files.violations
     let processes = ProcessBooks(site.allWorkers)
     violations += processes.violations
     longestReaction = processes.longestReaction
@@ -147,7 +152,7 @@ struct ChaosRun: Sendable {
         "\(name): \(counts.map(\.1).reduce(0, +)) (\(counts.map { "\($0) \($1)" }.joined(separator: ", ")))")
       if name == "jobs" { succeeded = counts.first { $0.0 == "succeeded" }?.1 ?? 0 }
     }
-    outcomes.append("worker processes: \(site.allWorkers.count); files left to housekeeping: \(files.leftovers)")
+    outcomes.append("worker processes: \(site.allWorkers.count); files left to housekeeping: \(leftovers.count)")
     await connection.close()
   }
 }
