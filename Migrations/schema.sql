@@ -727,25 +727,19 @@ COMMENT ON COLUMN tintype.jobs.throttled IS 'Ready, but as many jobs with its co
 COMMENT ON COLUMN tintype.jobs.fair_at IS 'Place in the line before priority: run_at, moved back behind the tenant''s own earlier jobs';
 
 CREATE FUNCTION tintype.fair_place(p_job tintype.jobs) RETURNS timestamp with time zone
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
+    LANGUAGE plpgsql
     AS $$
 DECLARE
-  place  timestamptz;
   behind tintype.jobs;
 BEGIN
-  SELECT p_job.run_at + f.ahead INTO place FROM tintype.fairness f;
-  IF p_job.tenant IS NOT NULL THEN
-    -- Behind the tenant's last. Volatile on purpose: within one INSERT of many rows each sees those before it.
-    SELECT * INTO behind FROM tintype.jobs j
-      WHERE j.state = 'ready' AND j.queue = p_job.queue AND j.tenant = p_job.tenant AND j.id <> p_job.id
-      ORDER BY j.fair_at DESC LIMIT 1;
-    place := greatest(place, behind.fair_at + tintype.request_cost(behind));
-  END IF;
-  RETURN place;
+  -- Behind the tenant's last. Volatile on purpose: within one INSERT of many rows each sees those before it.
+  SELECT * INTO behind FROM tintype.jobs j
+    WHERE j.state = 'ready' AND j.queue = p_job.queue AND j.tenant = p_job.tenant AND j.id <> p_job.id
+    ORDER BY j.fair_at DESC LIMIT 1;
+  RETURN greatest((SELECT p_job.run_at + f.ahead FROM tintype.fairness f), behind.fair_at + tintype.request_cost(behind));
 END $$;
 
-COMMENT ON FUNCTION tintype.fair_place(p_job tintype.jobs) IS 'Where a job joins the line: now, or behind its tenant''s jobs, each at a distance of its cost (start-time fair queueing)';
+COMMENT ON FUNCTION tintype.fair_place(p_job tintype.jobs) IS 'Where a tenant''s job joins the line: now, or behind the tenant''s jobs, each at a distance of its cost (start-time fair queueing). Internal';
 
 CREATE FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1194,7 +1188,11 @@ BEGIN
     -- Given back by its worker, or with another priority only: it keeps its place.
     IF TG_OP = 'INSERT' OR NEW.fair_at IS NULL OR OLD.state NOT IN ('ready', 'running')
        OR (OLD.state = 'ready' AND (NEW.tenant, NEW.queue, NEW.run_at) IS DISTINCT FROM (OLD.tenant, OLD.queue, OLD.run_at)) THEN
-      NEW.fair_at := tintype.fair_place(NEW);
+      IF NEW.tenant IS NULL THEN
+        SELECT NEW.run_at + f.ahead INTO NEW.fair_at FROM tintype.fairness f;
+      ELSE
+        NEW.fair_at := tintype.fair_place(NEW);
+      END IF;
     END IF;
     NEW.claim_key := NEW.fair_at - NEW.priority * interval '10 minutes';
   ELSE
