@@ -52,8 +52,9 @@ import Testing
       try await site.wait(for: large, toBe: "failed")
       // At the first try: another would end the same way.
       #expect(try await site.value("SELECT count(*) = 1 FROM tintype.attempts WHERE job_id = \(large)", as: Bool.self))
-      let error = try await site.value("SELECT error::text FROM tintype.jobs WHERE id = \(large)", as: String.self)
-      #expect(error.contains("too_large_for_memory") && error.contains("1024 × 1024"), "\(error)")
+      let error = try await site.value(
+        "SELECT error_code || ': ' || error FROM tintype.jobs WHERE id = \(large)", as: String.self)
+      #expect(error.hasPrefix("too_large_for_memory: ") && error.contains("1024 × 1024"), "\(error)")
     }
   }
 }

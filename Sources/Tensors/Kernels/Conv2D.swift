@@ -27,7 +27,7 @@ extension CPUDevice {
     let epilogue = unsafe Epilogue(
       bias: stored.bias?.pointer, channelAddend: channelAddend?.pointer, rowsPerPicture: pixels,
       residual: residual?.pointer)
-    if servesWinograd(window, inputs: weights.inChannels) {
+    if window.suitsWinograd(inputs: weights.inChannels) {
       winograd(
         x, stored, window, normalization: normalization.map { normCoefficients(x, $0) }, channelAddend: channelAddend,
         residual: residual, into: result)

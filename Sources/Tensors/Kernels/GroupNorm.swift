@@ -144,7 +144,7 @@ struct NormCoefficients: Sendable {
         }
       }
     }
-    self.values = Tensor(values, shape: [pictures, 4, width])
+    self.values = Tensor(table: values, shape: [pictures, 4, width])
   }
 
   /// The coefficients of a picture, `[high, low, factor, bias][width]`.

@@ -1,5 +1,15 @@
 internal import KernelInterface
 
+extension ConvolutionWindow {
+  /// Whether the method serves a convolution of `inputs` channels: it is as exact for any shape, but small maps fill its tiles
+  /// badly, and with few channels the transforms cost more than the products save.
+  func suitsWinograd(inputs: Int) -> Bool {
+    guard kernelHeight == 3, kernelWidth == 3, stride == 1, inputs >= 16 else { return false }
+    let tiles = (outHeight + 3) / 4 * ((outWidth + 3) / 4)
+    return 5 * tiles < outHeight * outWidth
+  }
+}
+
 /// 3×3 convolution by Winograd's method: a quarter of the multiplications (see `WinogradKernels`).
 ///
 /// The weights are taken to frequencies once a call and shared by all threads: keeping them would take eight times the
@@ -7,14 +17,6 @@ internal import KernelInterface
 /// input and the result (its frequencies, and the sums of one panel of outputs) stays in the second-level cache. The
 /// group normalisation and SiLU that precede most convolutions happen while a block is read, so the normalised map never exists.
 extension CPUDevice {
-  /// Whether the method serves a convolution: it is as exact for any shape, but small maps fill its tiles badly, and with
-  /// few channels the transforms cost more than the products save.
-  func servesWinograd(_ window: ConvolutionWindow, inputs: Int) -> Bool {
-    guard window.kernelHeight == 3, window.kernelWidth == 3, window.stride == 1, inputs >= 16 else { return false }
-    let tiles = (window.outHeight + 3) / 4 * ((window.outWidth + 3) / 4)
-    return 5 * tiles < window.outHeight * window.outWidth
-  }
-
   /// - Parameters:
   ///   - normalization: coefficients of the group normalisation in front, nil for none.
   ///   - residual: of the result's shape.
@@ -115,7 +117,7 @@ extension CPUDevice {
         values[picture * padded + output] = (biases?[output] ?? 0) + (addends?[picture * outputs + output] ?? 0)
       }
     }
-    return Tensor(values, shape: [batch, padded])
+    return Tensor(table: values, shape: [batch, padded])
   }
 }
 

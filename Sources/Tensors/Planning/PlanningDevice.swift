@@ -65,19 +65,18 @@ public final class PlanningDevice: Device, @unchecked Sendable {
     return Tensor(uninitialized: x.shape.dropLast() + [width])
   }
 
-  /// pixels of the result · kernel · in · out. A normalised input is not counted as memory: the product's device makes none but
-  /// of maps so small that it does not show.
+  /// pixels of the result · kernel · in · out. A normalised input takes memory where the product's device makes one.
   public func conv2D(
     _ x: Tensor, normalization: GroupNormalization?, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry,
     channelAddend: Tensor?, residual: Tensor?
   ) throws -> Tensor {
     precondition(x.shape.count == 4 && x.shape[3] == weights.inChannels, "conv2D: x is \(x.shape)")
-    let height = (geometry.resizedHeight ?? x.shape[1]) + geometry.top + geometry.bottom
-    let width = (geometry.resizedWidth ?? x.shape[2]) + geometry.left + geometry.right
-    let result = Tensor(uninitialized: [
-      x.shape[0], (height - weights.kernelHeight) / geometry.stride + 1,
-      (width - weights.kernelWidth) / geometry.stride + 1, weights.outChannels,
-    ])
+    let window = ConvolutionWindow(
+      x.shape, kernelHeight: weights.kernelHeight, kernelWidth: weights.kernelWidth, geometry)
+    let result = Tensor(uninitialized: [x.shape[0], window.outHeight, window.outWidth, weights.outChannels])
+    if normalization != nil, !window.suitsWinograd(inputs: weights.inChannels) {
+      _ = Tensor(uninitialized: x.shape)
+    }
     count(\.convolution, result.count * weights.inChannels * weights.kernelHeight * weights.kernelWidth)
     return result
   }
