@@ -30,36 +30,4 @@
       }
     }
   }
-
-  /// Finishes a tile of a gated layer: `values` and `gates` are its two products, `[rows, columns]` each.
-  func applyGated(
-    values: UnsafePointer<Float>, gates: UnsafePointer<Float>, to base: UnsafeMutablePointer<Float>, stride: Int,
-    rows: Range<Int>, columns: Range<Int>
-  ) {
-    let (first, width) = (columns.lowerBound, columns.count)
-    for (tileRow, row) in rows.enumerated() {
-      let target = unsafe base + row * stride + first
-      let (value, gate) = unsafe (values + tileRow * width, gates + tileRow * width)
-      if let bias = unsafe bias {
-        unsafe mapLanes(width, gate, bias + stride + first, into: target) { gaussianErrorLinearUnit($0 + $1) }
-        var index = 0
-        while index < width {
-          // The bias of the values is a third operand: eight at a time where there are eight.
-          let lanes = min(8, width - index)
-          if lanes == 8 {
-            unsafe target.store(
-              (value.lanes(at: index) + (bias + first).lanes(at: index)) * target.lanes(at: index), at: index)
-          } else {
-            for tail in index..<width { unsafe target[tail] = (value[tail] + bias[first + tail]) * target[tail] }
-          }
-          index += lanes
-        }
-      } else {
-        unsafe mapLanes(width, value, gate, into: target) { $0 * gaussianErrorLinearUnit($1) }
-      }
-      if let residual = unsafe residual {
-        unsafe mapLanes(width, target, residual + row * stride + first, into: target) { $0 + $1 }
-      }
-    }
-  }
 }
