@@ -8,7 +8,7 @@ PYTHON ?= python3
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test chaos bench lint format install check-deployments clean
+.PHONY: help setup build demo test chaos bench lint format install deb check-deployments clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,12 @@ format: ## Rewrite Swift files in the project's format
 install: build ## Install binary, manual, demo model and systemd units under PREFIX (default /usr/local)
 	@Deploy/scripts/install '$(DESTDIR)' '$(PREFIX)'
 
+deb: setup ## Make a Debian package in output, with the Swift runtime linked in
+	@swift build -c release --product tintype --static-swift-stdlib --scratch-path .build-deb
+	@PROGRAM=.build-deb/release/tintype Deploy/scripts/package-deb output
+
 check-deployments: ## Check the container, Compose and Kubernetes files with tools from PyPI
 	@Deploy/scripts/check-deployments
 
 clean: ## Remove build products and the demo's output
-	@rm -rf .build output
+	@rm -rf .build .build-deb output

@@ -40,6 +40,12 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+/// A server over HTTP, with the vocabulary that its interfaces speak.
+let hummingbird: [Target.Dependency] = [
+  .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"),
+  .product(name: "NIOCore", package: "swift-nio"),
+]
 
 let package = Package(
   name: "tintype",
@@ -53,6 +59,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
+    // Without its traits: its own configuration from files would compile a second way to say what flags and variables say.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
   ],
   targets: [
     // System libraries.
@@ -97,11 +108,19 @@ let package = Package(
         .embedInCode("V0011__retention.sql"),
         .embedInCode("V0012__dead_letters_and_upgrades.sql"),
         .embedInCode("V0013__plans.sql"),
+        .embedInCode("V0014__queue_status.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
-      name: "Worker", dependencies: ["Jobs", "JobStore", "Postgres", logging, serviceLifecycle],
+      name: "Worker", dependencies: ["Jobs", "JobStore", "Postgres", logging, serviceLifecycle, coreMetrics],
       swiftSettings: strict),
+
+    // What is watched. Neither sees a job but through views, or a number that somebody counted.
+    .target(
+      name: "Monitoring", dependencies: hummingbird + [coreMetrics, logging, serviceLifecycle], swiftSettings: strict),
+    .target(
+      name: "Dashboard", dependencies: ["Postgres"] + hummingbird + [logging, serviceLifecycle],
+      resources: [.embedInCode("Page/index.html")], swiftSettings: strict),
 
     // Where they meet.
     .target(
@@ -111,7 +130,7 @@ let package = Package(
       name: "tintype",
       dependencies: [
         "ImageJobs", "Diffusion", "Tensors", "Safetensors", "Images", "Worker", "JobStore", "Postgres", "Jobs",
-        "Migrations", argumentParser, logging, serviceLifecycle, unixSignals,
+        "Migrations", "Monitoring", "Dashboard", argumentParser, logging, serviceLifecycle, unixSignals,
       ], swiftSettings: strict),
 
     .executableTarget(
@@ -129,6 +148,7 @@ let package = Package(
     test("Jobs", ["Jobs"]),
     test("JobStore", ["JobStore", "Jobs", "Postgres", "Migrations", "TestSupport"]),
     test("Worker", ["Worker", "JobStore", "Jobs", "Postgres", "TestSupport", logging, serviceLifecycle]),
+    test("Monitoring", ["Monitoring", coreMetrics, logging, serviceLifecycle]),
     test("ImageJobs", ["ImageJobs", "Diffusion", "Tensors", "Images", "Jobs", "TestSupport"]),
     test("EndToEnd", ["TestSupport", "Postgres", "Images", "Safetensors"]),
     .target(name: "CFaults", path: "Tests/Faults"),

@@ -35,4 +35,5 @@ public let migrations: [Migration] = [
   Migration("V0011__retention", PackageResources.V0011__retention_sql),
   Migration("V0012__dead_letters_and_upgrades", PackageResources.V0012__dead_letters_and_upgrades_sql),
   Migration("V0013__plans", PackageResources.V0013__plans_sql),
+  Migration("V0014__queue_status", PackageResources.V0014__queue_status_sql),
 ]

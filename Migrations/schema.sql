@@ -1987,11 +1987,20 @@ COMMENT ON COLUMN tintype.migrations.applied_by IS 'The database user who applie
 
 CREATE VIEW tintype.queue_status AS
  WITH waiting AS (
-         SELECT jobs.queue,
-            count(*) AS ready
-           FROM tintype.jobs
-          WHERE (jobs.state = 'ready'::text)
-          GROUP BY jobs.queue
+         SELECT halves.queue,
+            (sum(halves.n))::bigint AS ready
+           FROM ( SELECT jobs.queue,
+                    count(*) AS n
+                   FROM tintype.jobs
+                  WHERE ((jobs.state = 'ready'::text) AND (NOT jobs.throttled))
+                  GROUP BY jobs.queue
+                UNION ALL
+                 SELECT jobs.queue,
+                    count(*) AS count
+                   FROM tintype.jobs
+                  WHERE ((jobs.state = 'ready'::text) AND jobs.throttled)
+                  GROUP BY jobs.queue) halves
+          GROUP BY halves.queue
         ), timed AS (
          SELECT jobs.queue,
             count(*) AS scheduled
@@ -2017,18 +2026,26 @@ CREATE VIEW tintype.queue_status AS
     COALESCE(chained.blocked, (0)::bigint) AS blocked,
     COALESCE(busy.running, (0)::bigint) AS running,
     q.max_running,
-    ( SELECT max((now() - first.run_at)) AS max
-           FROM (( SELECT DISTINCT m.m
-                   FROM tintype.workers w,
-                    LATERAL unnest(w.models) m(m)
-                  WHERE (w.ended_at IS NULL)
-                UNION
-                 SELECT ''::text) known(m)
-             CROSS JOIN LATERAL ( SELECT j.run_at
+    ( WITH RECURSIVE line(model, run_at) AS (
+                ( SELECT COALESCE(j.model, ''::text) AS "coalesce",
+                    j.run_at
                    FROM tintype.jobs j
-                  WHERE ((j.state = 'ready'::text) AND (j.queue = q.name) AND (COALESCE(j.model, ''::text) = known.m))
-                  ORDER BY j.claim_key, j.id
-                 LIMIT 1) first)) AS oldest_ready,
+                  WHERE ((j.state = 'ready'::text) AND (NOT j.throttled) AND (j.queue = q.name))
+                  ORDER BY COALESCE(j.model, ''::text), j.claim_key, j.id
+                 LIMIT 1)
+                UNION ALL
+                 SELECT next.model,
+                    next.run_at
+                   FROM (line line_1
+                     CROSS JOIN LATERAL ( SELECT COALESCE(j.model, ''::text) AS model,
+                            j.run_at
+                           FROM tintype.jobs j
+                          WHERE ((j.state = 'ready'::text) AND (NOT j.throttled) AND (j.queue = q.name) AND (COALESCE(j.model, ''::text) > line_1.model))
+                          ORDER BY COALESCE(j.model, ''::text), j.claim_key, j.id
+                         LIMIT 1) next)
+                )
+         SELECT max((now() - line.run_at)) AS max
+           FROM line) AS oldest_ready,
     ( SELECT count(*) AS count
            FROM tintype.workers w
           WHERE ((w.ended_at IS NULL) AND (w.lease_until > now()) AND (q.name = ANY (w.queues)))) AS workers,
@@ -2042,6 +2059,22 @@ CREATE VIEW tintype.queue_status AS
      LEFT JOIN busy ON ((busy.queue = q.name)));
 
 COMMENT ON VIEW tintype.queue_status IS 'Each queue: how much waits and for how long, who serves it, whether and why it is paused';
+
+COMMENT ON COLUMN tintype.queue_status.ready IS 'Jobs that may run now, those included that wait for their concurrency_key';
+
+COMMENT ON COLUMN tintype.queue_status.scheduled IS 'Jobs whose run_at has not come: new ones of later, failed ones that back off';
+
+COMMENT ON COLUMN tintype.queue_status.blocked IS 'Jobs that wait for their init_job to succeed';
+
+COMMENT ON COLUMN tintype.queue_status.running IS 'Jobs that a worker holds';
+
+COMMENT ON COLUMN tintype.queue_status.max_running IS 'How many may run at once; null: as many as the workers take';
+
+COMMENT ON COLUMN tintype.queue_status.oldest_ready IS 'How long the first job of the line has waited since its run_at; jobs that wait for their concurrency_key do not count';
+
+COMMENT ON COLUMN tintype.queue_status.workers IS 'Live workers that serve the queue';
+
+COMMENT ON COLUMN tintype.queue_status.paused_at IS 'Since when no worker takes a job of the queue; null: it runs';
 
 CREATE VIEW tintype.recent_errors AS
  SELECT a.finished_at,

@@ -36,7 +36,7 @@ struct Completer: Sendable {
       } catch let error as PostgresError where error.isRetryable {
         logger.warning(
           "cannot record an outcome; trying again",
-          metadata: .init([.job: attempt.job.id, .attempt: attempt.job.attemptID, .error: error.message]))
+          metadata: attempt.fields([.error: error.message]))
         do { try await Task.sleep(for: Duration.milliseconds(500).jittered()) } catch { return abandon(attempt, error) }
       } catch is CancellationError {
         return abandon(attempt, CancellationError())
@@ -61,13 +61,13 @@ struct Completer: Sendable {
   private func abandon(_ attempt: RunningAttempt, _ error: any Error) {
     logger.error(
       "an outcome could not be recorded; the lease will end and the job run again",
-      metadata: .init([.job: attempt.job.id, .attempt: attempt.job.attemptID, .error: "\(error)"]))
+      metadata: attempt.fields([.error: "\(error)"]))
   }
 
   private func drop(_ attempt: RunningAttempt, _ result: JobResult?) async {
+    tally.outcomeDropped()
     logger.warning(
-      "the lease was lost, so the outcome is dropped",
-      metadata: .init([.job: attempt.job.id, .attempt: attempt.job.attemptID], event: .outcomeDropped))
+      "the lease was lost, so the outcome is dropped", metadata: attempt.fields([:], event: .outcomeDropped))
     await removeFiles(attempt, result)
   }
 
@@ -78,17 +78,15 @@ struct Completer: Sendable {
     } catch {
       logger.error(
         "pictures of a lost attempt could not be removed; nothing refers to them",
-        metadata: .init([.job: attempt.job.id, .attempt: attempt.job.attemptID, .error: "\(error)"]))
+        metadata: attempt.fields([.error: "\(error)"]))
     }
   }
 
   /// One line a job.
   private func log(_ attempt: RunningAttempt, _ outcome: JobOutcome, state: String) {
-    tally.ended(outcome)
-    var line = Logger.Metadata([
-      .job: attempt.job.id, .attempt: attempt.job.attemptID, .queue: attempt.job.queue, .state: state,
-      .seconds: rounded((ContinuousClock.now - attempt.started).seconds),
-    ])
+    let duration = ContinuousClock.now - attempt.started
+    tally.ended(outcome, after: duration)
+    var line = attempt.fields([.queue: attempt.job.queue, .state: state, .seconds: rounded(duration.seconds)])
     switch outcome {
     case .succeeded(let result):
       let timings = result.timings.sorted { $0.key < $1.key }.map { "\($0.key)=\(rounded($0.value))" }
@@ -103,6 +101,17 @@ struct Completer: Sendable {
   }
 
   private func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
+}
+
+extension RunningAttempt {
+  /// A log line's fields about this attempt: which job, which attempt, and the trace that the submitter began.
+  fileprivate func fields(
+    _ others: KeyValuePairs<LogField, any CustomStringConvertible & Sendable>, event: LogEventID? = nil
+  ) -> Logger.Metadata {
+    var fields = Logger.Metadata([.job: job.id, .attempt: job.attemptID], event: event)
+    if let traceparent = job.traceparent { fields[LogField.traceparent.rawValue] = "\(traceparent)" }
+    return fields.merging(Logger.Metadata(others)) { _, new in new }
+  }
 }
 
 extension JobOutcome {

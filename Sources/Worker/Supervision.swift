@@ -22,8 +22,7 @@ struct Supervision: Sendable {
     var stoppedAt: [Int64: ContinuousClock.Instant] = [:]
     var lastStatus = ""
     while !Task.isCancelled {
-      let stall = liveness.stall(
-        heartbeat: pulse.lastBeat, attempts: attempts.all.compactMap(\.liveness), at: .now)
+      let stall = stall
       if let stall {
         if lastStall == nil { logger.critical("stalled: \(stall)", metadata: .init([:], event: .stalled)) }
       } else {
@@ -40,6 +39,11 @@ struct Supervision: Sendable {
       lastStatus = line
       try? await Task.sleep(for: interval)
     }
+  }
+
+  /// What has hung; nil when all is well.
+  var stall: String? {
+    liveness.stall(heartbeat: pulse.lastBeat, attempts: attempts.all.compactMap(\.liveness), at: .now)
   }
 
   /// While models load: asks systemd for more time as long as loading gets on, so that a hung disk still fails.

@@ -28,7 +28,7 @@ struct WorkerParts: Sendable {
   private let attempts = RunningAttempts()
   private let events = ProducerEvents()
   private let pulse = Pulse()
-  private let tally = JobTally()
+  private let tally: JobTally
   private let trouble = DatabaseTrouble()
   private let heartbeat: Heartbeat
   private let ready = Gate()
@@ -40,8 +40,9 @@ struct WorkerParts: Sendable {
     configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
     models: [String], loadedModels: @escaping @Sendable () -> [String]?, output: (any OutputFolder)?,
     logger: Logger, notifier: SystemdNotifier?, discard: @escaping Completer.Discard, shutdown: Shutdown,
-    whenStuck: @escaping @Sendable () -> Void
+    whenStuck: @escaping @Sendable () -> Void, metrics: WorkerMetrics?
   ) {
+    tally = JobTally(metrics: metrics)
     self.output = output
     self.whenStuck = whenStuck
     self.configuration = configuration
@@ -213,6 +214,9 @@ struct WorkerParts: Sendable {
     notifier?.stopping(status: "hung")
     whenStuck()
   }
+
+  /// What has hung, as the watchdog judges it.
+  var stall: String? { supervision.stall }
 
   /// What the worker does now.
   var status: WorkerStatus {

@@ -29,6 +29,8 @@ public struct WorkerService: Service {
   private let loadedModels: @Sendable () -> [String]?
   private let output: (any OutputFolder)?
   private let whenStuck: @Sendable () -> Void
+  private let metrics: WorkerMetrics?
+  private let window: WorkerWindow?
 
   /// - Parameters:
   ///   - models: names of the models that the handler has, the default first.
@@ -38,13 +40,15 @@ public struct WorkerService: Service {
   ///   - output: where the handler writes, for housekeeping; nil if this worker leaves that to others.
   ///   - whenStuck: ends the process. Called when a job hangs and cannot be stopped, after everything that the worker
   ///     held has been given back.
+  ///   - metrics: counts what becomes of attempts.
+  ///   - window: opened at the start, for probes.
   public init(
     configuration: WorkerConfiguration, database: PostgresConfiguration, handler: @escaping JobHandler,
     models: [String],
     logger: Logger, notifier: SystemdNotifier?, prepare: @escaping Preparation = { _ in },
     discard: @escaping Discard = { _, _ in }, impatience: AsyncStream<Void>? = nil,
     loadedModels: @escaping @Sendable () -> [String]? = { nil }, output: (any OutputFolder)? = nil,
-    whenStuck: @escaping @Sendable () -> Void
+    metrics: WorkerMetrics? = nil, window: WorkerWindow? = nil, whenStuck: @escaping @Sendable () -> Void
   ) {
     self.loadedModels = loadedModels
     self.output = output
@@ -58,6 +62,8 @@ public struct WorkerService: Service {
     self.prepare = prepare
     self.discard = discard
     self.impatience = impatience
+    self.metrics = metrics
+    self.window = window
   }
 
   /// Works until a graceful shutdown, `maxJobs` or `idleExit`, and returns when nothing runs any more. Cancellation is a
@@ -83,7 +89,8 @@ public struct WorkerService: Service {
     let parts = WorkerParts(
       configuration: configuration, database: database, handler: handler, models: models,
       loadedModels: loadedModels, output: output, logger: logger, notifier: notifier, discard: discard,
-      shutdown: shutdown, whenStuck: whenStuck)
+      shutdown: shutdown, whenStuck: whenStuck, metrics: metrics)
+    window?.open(status: { parts.status }, stall: { parts.stall })
     defer { notifier?.stopping(status: "stopped") }
     do {
       try await parts.start()

@@ -4,8 +4,14 @@ internal import Synchronization
 /// How many attempts have ended, and how.
 final class JobTally: Sendable {
   private let counts = Mutex((succeeded: 0, failed: 0, other: 0))
+  private let metrics: WorkerMetrics?
 
-  func ended(_ outcome: JobOutcome) {
+  init(metrics: WorkerMetrics?) { self.metrics = metrics }
+
+  func outcomeDropped() { metrics?.outcomeDropped() }
+
+  func ended(_ outcome: JobOutcome, after duration: Duration) {
+    metrics?.ended(outcome, after: duration)
     counts.withLock { counts in
       switch outcome {
       case .succeeded: counts.succeeded += 1

@@ -2,6 +2,7 @@ import Diffusion
 import Foundation
 import JobStore
 import Jobs
+import Monitoring
 import Postgres
 import Safetensors
 import Tensors
@@ -22,6 +23,9 @@ extension CommandError {
     case let error as DiffusionError: self.init(Self.status(of: error.code), "\(error)")
     case let error as DeviceError: self.init(Self.status(of: error.code), error.message)
     case let error as JobError: self.init(Self.status(ofJobError: error.code), error.message)
+    case let error as ListenError:
+      self.init(
+        .unavailable, "\(error)", remedy: "Is something listening there already? Give another address with --listen.")
     case is CancellationError: self.init(.interrupted, "stopped; nothing was written.")
     case let error as CocoaError: self.init(.inputOutput, error.localizedDescription)
     default: return nil

@@ -22,7 +22,8 @@ struct Tintype: AsyncParsableCommand {
       CommandGroup(
         name: "Operation:",
         subcommands: [
-          WorkerCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self, DoctorCommand.self,
+          WorkerCommand.self, DashboardCommand.self, MigrateCommand.self, UpCommand.self, DownCommand.self,
+          DoctorCommand.self,
           SettingsCommand.self,
         ]),
     ])

@@ -20,6 +20,8 @@ struct WorkerOptions: ParsableArguments {
   @Option(name: Settings.memoryLimit.name, help: Settings.memoryLimit.help) var memoryLimit: ByteCount?
   @Option(name: Settings.residentModels.name, help: Settings.residentModels.help) var residentModels: PositiveInteger?
   @Flag(name: Settings.lazy.name, help: Settings.lazy.help) var lazy = false
+  @Option(name: Settings.listen.name, help: Settings.listen.help) var listen: Listen?
+  @Option(name: Settings.metricsFile.name, help: Settings.metricsFile.help) var metricsFile: String?
 
   func settings() throws -> WorkerSettings { try WorkerSettings(self) }
 }
@@ -35,6 +37,8 @@ struct WorkerSettings: Sendable {
   let residentModels: PositiveInteger
   let limits: ImageJobLimits
   let isLazy: Bool
+  let listen: Listen?
+  let metricsFile: String?
 
   init(_ options: WorkerOptions) throws {
     models = try Settings.models.require(ModelList.joining(options.model)).entries
@@ -57,6 +61,8 @@ struct WorkerSettings: Sendable {
       maximumPixels: try Settings.maxPixels.require(options.maxPixels).value,
       memory: MemoryLimit(try Settings.memoryLimit.resolve(options.memoryLimit)))
     isLazy = try Settings.lazy.require(options.lazy ? true : nil)
+    listen = try Settings.listen.resolve(options.listen)
+    metricsFile = try Settings.metricsFile.resolve(options.metricsFile)
     configuration = try Self.configuration(options)
   }
 

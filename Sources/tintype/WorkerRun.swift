@@ -23,6 +23,7 @@ struct WorkerRun {
       source: InitImageSource(inputRoot: settings.input, outputRoot: settings.output, limits: settings.limits),
       limits: settings.limits, softwareVersion: Version.text)
     let isLazy = settings.isLazy
+    let observation = Observation(settings: settings, logger: logger)
     let worker = WorkerService(
       configuration: settings.configuration, database: database, handler: { try await handler($0, $1) },
       models: settings.models.map(\.name), logger: logger,
@@ -32,11 +33,14 @@ struct WorkerRun {
       },
       discard: { try await handler.discard($1) }, impatience: ShutdownSignals.repeated([SIGTERM, SIGINT]),
       loadedModels: { engine.loadedModels }, output: OutputHousekeeper(of: store),
+      metrics: observation?.metrics, window: observation?.window,
       // At once: a thread that hangs in a driver would hang an orderly exit as well.
       whenStuck: { _exit(ExitStatus.stuck.rawValue) })
     let group = ServiceGroup(
       configuration: .init(
-        services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
+        // The last to start is the first to be stopped: probes and scrapes are answered until the worker has drained.
+        services: (observation?.services ?? []).map { .init(service: $0) }
+          + [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     do {
       try await group.run()

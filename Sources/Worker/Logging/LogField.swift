@@ -5,6 +5,8 @@ internal import Logging
 /// No key holds a prompt: what people ask for is theirs, and logs are kept and shipped.
 public enum LogField: String, Sendable, CaseIterable {
   case job, attempt, queue, worker, model, phase, state, outcome, code, error, host
+  /// A job's own, from its metadata: W3C Trace Context.
+  case traceparent
   /// Seconds by phase, and in total.
   case timings, seconds
   /// A `LogEvent.ID`; becomes `MESSAGE_ID`.

@@ -4,8 +4,8 @@ import Jobs
 
 struct JobsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "jobs", abstract: "List, show, cancel and retry jobs.",
-    subcommands: [List.self, Show.self, Cancel.self, Retry.self])
+    commandName: "jobs", abstract: "List, watch, show, cancel and retry jobs.",
+    subcommands: [List.self, Watch.self, Show.self, Cancel.self, Retry.self])
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import Monitoring
 
 /// A length of time as people write it: `90`, `90s`, `15min`, `2h`.
 struct Seconds: ExpressibleByArgument, Sendable, Equatable {
@@ -111,6 +112,23 @@ struct ModelList: ExpressibleByArgument, Sendable, Equatable {
   }
 
   var defaultValueDescription: String { entries.map { "\($0.name)=\($0.folder)" }.joined(separator: ",") }
+}
+
+/// Where a server listens.
+struct Listen: ExpressibleByArgument, Sendable, Equatable {
+  let address: ListenAddress
+
+  /// Where the dashboard listens by default: on this machine only.
+  static let dashboard = Listen(ListenAddress(host: "127.0.0.1", port: 8080))
+
+  init(_ address: ListenAddress) { self.address = address }
+
+  init?(argument: String) {
+    guard let address = ListenAddress(argument) else { return nil }
+    self.address = address
+  }
+
+  var defaultValueDescription: String { address.description }
 }
 
 /// A level of swift-log by its name.

@@ -70,11 +70,23 @@ enum Settings {
     "text (lines for people), json (one object a line), journal (systemd's fields), or auto: journal under systemd, else text.",
     default: .auto)
 
+  // MARK: Who watches
+
+  static let listen = Setting<Listen>(
+    "listen", "HOST:PORT",
+    "Answer /metrics (Prometheus), /livez and /readyz here. Anybody who reaches the address is answered; no prompt is told.",
+    defaultText: "nowhere")
+  static let metricsFile = Setting<String>(
+    "metrics-file", "FILE",
+    "Write the metrics here every 15 seconds, for node_exporter's textfile collector: FILE ends in .prom.",
+    defaultText: "nowhere")
+
   /// In the order of the documentation.
   static let all: [(section: String, settings: [any SettingDescription])] = [
     ("Where things are", [databaseURL, models, output, input, stateDirectory]),
     ("What a worker takes", [queues, maxJobs, maxPixels, idleExit, workerName]),
     ("How a worker runs", [drainTimeout, lease, threads, memoryLimit, residentModels, lazy]),
     ("What it says", [logLevel, logFormat]),
+    ("Who watches", [listen, metricsFile]),
   ]
 }

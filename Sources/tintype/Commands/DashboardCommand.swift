@@ -1,0 +1,79 @@
+import ArgumentParser
+import Dashboard
+import Foundation
+import Monitoring
+import Postgres
+import ServiceLifecycle
+import UnixSignals
+
+struct DashboardCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dashboard",
+    abstract: "Serve a page with queues, workers, jobs and pictures, live.",
+    discussion: """
+      It shows what its database user may read: a member of tintype_reader sees no prompt and no picture, a member of \
+      tintype_admin all. It listens on this machine only unless --listen says otherwise, and asks nobody who they are: \
+      before others can reach it, put something in front that does.
+
+      With --allow-actions the page can cancel and retry jobs and pause and resume queues, for whoever knows the token: that of \
+      TINTYPE_DASHBOARD_TOKEN, or one that is made and printed at the start.
+
+      Examples:
+        tintype dashboard
+        tintype dashboard --output pictures --listen 127.0.0.1:9000
+        tintype dashboard --output pictures --allow-actions
+      """)
+
+  @OptionGroup var database: DatabaseOptions
+  @Option(help: ArgumentHelp("Where to listen.", valueName: "HOST:PORT")) var listen = Listen.dashboard
+  @Option(
+    name: Settings.output.name,
+    help: ArgumentHelp(
+      "The workers' --output: pictures are read from here. [\(Settings.output.environment); default: no pictures]",
+      valueName: "DIR"))
+  var output: String?
+  @Flag(help: "Let the page cancel, retry, pause and resume.") var allowActions = false
+  @OptionGroup var logs: LogOptions
+
+  func run() async throws {
+    let logger = try logs.bootstrap()
+    var configuration = Dashboard.Configuration()
+    configuration.host = listen.address.host
+    configuration.port = listen.address.port
+    configuration.pictures = try Settings.output.resolve(output)
+    configuration.token = allowActions ? token() : nil
+    let session = PostgresSession(try database.configuration(role: "dashboard"), patience: .seconds(5))
+    // A wrong address or password is said now, and not by an empty page.
+    try await session.withConnection { connection in
+      let row = try await connection.query("SELECT to_regclass('tintype.job_status') IS NOT NULL AS migrated").rows[0]
+      guard try row.decode("migrated", Bool.self) else {
+        throw CommandError(
+          .configuration, "this database has no Tintype schema, or this user may not see it.",
+          remedy: "Install it with `tintype migrate`; let the user in with `GRANT tintype_reader TO …`.")
+      }
+    }
+    let host = listen.address.host
+    let dashboard = Dashboard(configuration: configuration, session: session, logger: logger) { port in
+      StandardError.note("the dashboard is at http://\(host.contains(":") ? "[\(host)]" : host):\(port)/")
+    }
+    let group = ServiceGroup(
+      configuration: .init(services: [dashboard], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    do {
+      try await group.run()
+    } catch {
+      await session.close()
+      throw CommandError(
+        .unavailable, "cannot serve the dashboard on \(listen.address): \(error)",
+        remedy: "Is something listening there already? Give another address with --listen.")
+    }
+    await session.close()
+  }
+
+  /// As given, or made and told.
+  private func token() -> String {
+    if let given = ProcessInfo.processInfo.environment["TINTYPE_DASHBOARD_TOKEN"], !given.isEmpty { return given }
+    let made = (0..<4).map { _ in String(UInt32.random(in: .min ... .max), radix: 36) }.joined()
+    StandardError.note("the token for actions is \(made)")
+    return made
+  }
+}
