@@ -47,6 +47,13 @@ let hummingbird: [Target.Dependency] = [
   .product(name: "NIOCore", package: "swift-nio"),
 ]
 
+/// The files of the dashboard's page, served as they are.
+let page = [
+  "index.html", "style.css", "main.js", "elements.js", "format.js", "server.js", "actions.js", "overview.js",
+  "chart.js",
+  "jobs.js", "job.js", "gallery.js",
+]
+
 let package = Package(
   name: "tintype",
   products: [
@@ -109,6 +116,7 @@ let package = Package(
         .embedInCode("V0012__dead_letters_and_upgrades.sql"),
         .embedInCode("V0013__plans.sql"),
         .embedInCode("V0014__queue_status.sql"),
+        .embedInCode("V0020__view_columns.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
@@ -120,7 +128,7 @@ let package = Package(
       name: "Monitoring", dependencies: hummingbird + [coreMetrics, logging, serviceLifecycle], swiftSettings: strict),
     .target(
       name: "Dashboard", dependencies: ["Postgres"] + hummingbird + [logging, serviceLifecycle],
-      resources: [.embedInCode("Page/index.html")], swiftSettings: strict),
+      resources: page.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
 
     // Where they meet.
     .target(

@@ -1,6 +1,6 @@
 /// A step in the database schema's life: a file of this folder.
 public struct Migration: Sendable, Equatable {
-  /// Number in the file's name, from 1 without gaps.
+  /// Number in the file's name, rising.
   public let version: Int
   /// The file's name without `.sql`.
   public let name: String
@@ -36,4 +36,5 @@ public let migrations: [Migration] = [
   Migration("V0012__dead_letters_and_upgrades", PackageResources.V0012__dead_letters_and_upgrades_sql),
   Migration("V0013__plans", PackageResources.V0013__plans_sql),
   Migration("V0014__queue_status", PackageResources.V0014__queue_status_sql),
+  Migration("V0020__view_columns", PackageResources.V0020__view_columns_sql),
 ]
