@@ -22,7 +22,7 @@ import Testing
       try browser.expectNames()
 
       try browser.open("\(dashboard.url)#/jobs?search=mountains")
-      try await browser.wait(for: "document.querySelector('td a')")
+      try await browser.wait(for: "document.querySelector('td .prompt')")
       // A prompt is text, whatever it holds.
       #expect(
         try browser.evaluate("document.querySelector('td .prompt').textContent") as? String

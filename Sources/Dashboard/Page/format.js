@@ -52,7 +52,7 @@ export const share = (part, whole) =>
 
 export const jobLink = id => id == null ? '–' : h('a', { href: `#/job/${id}` }, id);
 
-// Columns are [title, kind]: a number stands to the right, a wide one takes what is left. On a phone each row is a card, and a cell
+// Columns are [title, kind]: a number stands to the right, a tight one is not broken, a wide one takes what is left. On a phone each row is a card, and a cell
 // says its column's title itself; the roles are spelled out because a table that is laid out as blocks is none to a screen reader. A `small` table stays one.
 export function table(label, columns, rows, empty, kind = 'cards') {
   if (rows.length === 0) return h('div', { class: 'sheet empty' }, empty);

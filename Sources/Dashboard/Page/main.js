@@ -26,6 +26,7 @@ async function content({ path, query }) {
     if (path === '/jobs') return await jobs(query);
     if (path === '/gallery') return await gallery(query);
     if (path.startsWith('/job/')) return await job(path.slice(5));
+    if (!news.pictures) await lookAtPictures();
     return overview(news);
   } catch (error) {
     return [h('h1', { tabindex: -1 }, 'That did not work'), h('p', { class: 'error', role: 'alert' }, error.message)];
@@ -75,8 +76,12 @@ async function heard(name, value) {
     return refresh(turn++);
   }
   if (place().path !== '/') return;
-  if (sight.pictures && !document.hidden) news.pictures = await get('api/gallery?limit=8').catch(() => news.pictures);
+  if (!document.hidden) await lookAtPictures();
   refresh(0);
+}
+
+async function lookAtPictures() {
+  if (sight.pictures) news.pictures = await get('api/gallery?limit=8').catch(() => news.pictures);
 }
 
 // After the dashboard has been started again it may see more, or less.
@@ -85,6 +90,7 @@ async function arrive() {
   document.getElementById('gallery-link').hidden = !sight.pictures;
 }
 
+await arrive();
 let isLost = false;
 listen(async (name, value) => {
   if (isLost) await arrive();
@@ -105,5 +111,4 @@ addEventListener('submit', event => {
   if (location.hash === address) show(); else location.hash = address;
 });
 addEventListener('change', event => { if (event.target.matches('form[data-path] select')) event.target.form.requestSubmit(); });
-await arrive();
 show();

@@ -91,7 +91,7 @@ function queues(now) {
 }
 
 function workers(now) {
-  const columns = [['Worker'], ['State'], ['Job', 'number'], ['Doing'], ['Progress'], ['Models', 'wide'], ['Heard', 'number'], ['Version']];
+  const columns = [['Worker', 'tight'], ['State'], ['Job', 'number'], ['Doing'], ['Progress'], ['Models'], ['Heard', 'number'], ['Version']];
   return table('Workers that live, or ended within a day', columns, now.workers.map(worker => ({
     key: `${worker.id} ${worker.job ?? ''}`, cells: [
       [worker.name, h('div', { class: 'faint' }, `${worker.host}, process ${worker.pid}`)],
@@ -104,7 +104,7 @@ function workers(now) {
 }
 
 function errors(now) {
-  return table('The last attempts that went wrong', [['When'], ['Job', 'number'], ['Worker'], ['Phase'], ['What', 'wide']],
+  return table('The last attempts that went wrong', [['When'], ['Job', 'number'], ['Worker', 'tight'], ['Phase'], ['What', 'wide']],
     now.errors.map(error => ({
       key: `${error.job_id} ${error.at}`, cells: [
         moment(error.at), jobLink(error.job_id), error.worker, error.phase ?? '–',
