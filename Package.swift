@@ -47,6 +47,13 @@ let hummingbird: [Target.Dependency] = [
   .product(name: "NIOCore", package: "swift-nio"),
 ]
 
+/// The files of the dashboard's page, served as they are.
+let page = [
+  "index.html", "style.css", "main.js", "elements.js", "format.js", "server.js", "actions.js", "overview.js",
+  "chart.js",
+  "jobs.js", "job.js", "gallery.js",
+]
+
 let package = Package(
   name: "tintype",
   products: [
@@ -112,6 +119,7 @@ let package = Package(
         .embedInCode("V0015__fewer_statements.sql"),
         .embedInCode("V0016__claims_of_several.sql"),
         .embedInCode("V0017__maintenance_and_clocks.sql"),
+        .embedInCode("V0018__view_columns.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
@@ -123,7 +131,7 @@ let package = Package(
       name: "Monitoring", dependencies: hummingbird + [coreMetrics, logging, serviceLifecycle], swiftSettings: strict),
     .target(
       name: "Dashboard", dependencies: ["Postgres"] + hummingbird + [logging, serviceLifecycle],
-      resources: [.embedInCode("Page/index.html")], swiftSettings: strict),
+      resources: page.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
 
     // Where they meet.
     .target(

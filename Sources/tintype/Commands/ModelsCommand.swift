@@ -121,8 +121,9 @@ struct ModelsCommand: ParsableCommand {
       defer { bar.finish() }
       let checkpoint = try CheckpointFolder(path: directory)
       for component in checkpoint.index.weightComponents {
-        bar.update("reading \(component)", fraction: 0)
-        let broken = try checkpoint.nonFiniteWeights(component: component)
+        let broken = try checkpoint.nonFiniteWeights(component: component) {
+          bar.update("reading \(component)", fraction: $0)
+        }
         guard broken.isEmpty else {
           throw CommandError(
             .invalidData, "\(directory)/\(component): NaN or infinity in \(broken.joined(separator: ", ")).",
