@@ -26,12 +26,14 @@ enum PageTimes {
     _ path: String, within limit: Duration, until marker: String?, of dashboard: Page
   ) async throws {
     var times: [Duration] = []
+    var best = Duration.seconds(600)
     repeat {
       let began = ContinuousClock.now
       let answer = try await dashboard.ask(path, until: marker)
       times.append(ContinuousClock.now - began)
+      best = min(best, times[times.count - 1])
       #expect(answer.status == 200 && answer.body.count > 1, "\(path): \(answer)")
-    } while times.min()! > limit && times.count < 3
-    #expect(times.min()! <= limit, "\(path): \(times)")
+    } while best > limit && times.count < 3
+    #expect(best <= limit, "\(path): \(times)")
   }
 }
