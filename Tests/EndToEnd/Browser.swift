@@ -86,6 +86,15 @@ final class Browser {
   /// Types a text where the focus is.
   func type(_ text: String) throws { _ = try call("Input.insertText", ["text": text]) }
 
+  /// Makes every answer take so long.
+  func slowDown(by latency: Duration) throws {
+    _ = try call(
+      "Network.emulateNetworkConditions",
+      [
+        "offline": false, "latency": latency / .milliseconds(1), "downloadThroughput": -1, "uploadThroughput": -1,
+      ])
+  }
+
   /// Everything that one can operate or must have described has a name, as a screen reader would say it.
   func expectNames(sourceLocation: SourceLocation = #_sourceLocation) throws {
     let roles: Set = [

@@ -146,6 +146,23 @@ import Testing
     }
   }
 
+  /// Answers that take longer than the next news do not stop the page from ever being shown.
+  @Test(arguments: [("#/", "Overview"), ("#/jobs", "Jobs")]) func aSlowLineStillShowsThePage(
+    address: String, heading: String
+  ) async throws {
+    try await Site.with { site in
+      _ = try await site.enqueue()
+      let dashboard = try await Page.serve(site, "--output", site.output)
+      defer { dashboard.end() }
+      let browser = try Browser.start(width: 1280, height: 900)
+      try browser.slowDown(by: .milliseconds(2500))
+      try browser.open(dashboard.url + address)
+      try await browser.wait(for: "document.querySelector('main h1')?.textContent === '\(heading)'", upTo: 60)
+      try await browser.wait(for: "document.querySelector('main table')", upTo: 60)
+      #expect(browser.complaints.isEmpty, "\(browser.complaints)")
+    }
+  }
+
   @Test func aRestartOfTheDashboardIsNoticedAndForgotten() async throws {
     try await Site.with { site in
       let first = try await Page.serve(site)

@@ -44,7 +44,7 @@ function row(job) {
   const note = job.waiting_for ? `waits for ${job.waiting_for}` : job.error_code;
   return { key: job.id, cells: [
     jobLink(job.id),
-    [badge(job.state), job.state === 'running' && [' ', progress(job.progress, `progress of job ${job.id}`)],
+    [badge(job.state), job.progress != null && job.state === 'running' && [' ', progress(job.progress, `progress of job ${job.id}`)],
       note && h('div', { class: 'faint' }, note)],
     ...(sight.jobs ? [h('span', { class: 'prompt' }, job.prompt)] : []),
     job.queue, job.model ?? '–', moment(job.created),

@@ -14,6 +14,8 @@ const live = document.getElementById('live');
 const news = { now: null, hour: null, pictures: null };
 // The number of the latest rendering: an answer that comes after the next question is dropped.
 let rendering = 0;
+// How many wait for their answers. News do not begin another: on a slow line each would drop the one before, and none would be shown.
+let waiting = 0;
 
 function place() {
   const [path, query] = (location.hash.slice(1) || '/').split('?');
@@ -26,7 +28,6 @@ async function content({ path, query }) {
     if (path === '/jobs') return await jobs(query);
     if (path === '/gallery') return await gallery(query);
     if (path.startsWith('/job/')) return await job(path.slice(5));
-    if (!news.pictures) await lookAtPictures();
     return overview(news);
   } catch (error) {
     return [h('h1', { tabindex: -1 }, 'That did not work'), h('p', { class: 'error', role: 'alert' }, error.message)];
@@ -35,7 +36,10 @@ async function content({ path, query }) {
 
 // Shows where the address says we are. A change of place moves the focus to its heading, as a page load would.
 async function show(isArrival) {
-  const mine = ++rendering, here = place(), nodes = await content(here);
+  const mine = ++rendering, here = place();
+  waiting++;
+  const nodes = await content(here);
+  waiting--;
   if (mine !== rendering) return;
   for (const link of document.querySelectorAll('header nav a')) {
     const path = link.hash.slice(1), isHere = path === here.path || (path === '/jobs' && here.path.startsWith('/job/'));
@@ -53,6 +57,7 @@ async function show(isArrival) {
 // Fetches again what may have changed, unless nobody looks, or somebody types.
 function refresh(turn) {
   const { path, query } = place();
+  if (waiting > 0) return;
   if (document.hidden || main.contains(document.activeElement) && document.activeElement.matches('input, select')) return;
   if (path === '/') return show();
   if (path === '/jobs' && !query.has('before') && turn % 3 === 0) return show();
@@ -75,13 +80,21 @@ async function heard(name, value) {
     say('live', 'on');
     return refresh(turn++);
   }
-  if (place().path !== '/') return;
-  if (!document.hidden) await lookAtPictures();
+  if (place().path !== '/' || document.hidden) return;
+  await lookAtPictures();
   refresh(0);
 }
 
 async function lookAtPictures() {
   if (sight.pictures) news.pictures = await get('api/gallery?limit=8').catch(() => news.pictures);
+}
+
+// Where somebody arrives at the overview, pictures follow when they are there.
+async function go() {
+  await show(true);
+  if (place().path !== '/') return;
+  await lookAtPictures();
+  refresh(0);
 }
 
 // After the dashboard has been started again it may see more, or less.
@@ -101,7 +114,7 @@ listen(async (name, value) => {
   say('connection lost, trying again', 'off');
 });
 listenForActions(() => show());
-addEventListener('hashchange', () => show(true));
+addEventListener('hashchange', go);
 addEventListener('visibilitychange', () => refresh(0));
 addEventListener('submit', event => {
   const path = event.target.dataset.path;
