@@ -112,6 +112,9 @@ let package = Package(
         .embedInCode("V0012__dead_letters_and_upgrades.sql"),
         .embedInCode("V0013__plans.sql"),
         .embedInCode("V0014__queue_status.sql"),
+        .embedInCode("V0015__fewer_statements.sql"),
+        .embedInCode("V0016__claims_of_several.sql"),
+        .embedInCode("V0017__maintenance_and_clocks.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(

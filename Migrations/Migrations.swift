@@ -36,4 +36,7 @@ public let migrations: [Migration] = [
   Migration("V0012__dead_letters_and_upgrades", PackageResources.V0012__dead_letters_and_upgrades_sql),
   Migration("V0013__plans", PackageResources.V0013__plans_sql),
   Migration("V0014__queue_status", PackageResources.V0014__queue_status_sql),
+  Migration("V0015__fewer_statements", PackageResources.V0015__fewer_statements_sql),
+  Migration("V0016__claims_of_several", PackageResources.V0016__claims_of_several_sql),
+  Migration("V0017__maintenance_and_clocks", PackageResources.V0017__maintenance_and_clocks_sql),
 ]

@@ -63,7 +63,7 @@ END $$;
 
 COMMENT ON FUNCTION tintype.admit_throttled() IS 'Lets throttled jobs into the line where their concurrency key has room. Internal';
 
-CREATE FUNCTION tintype.admits(p_queue text, p_key text) RETURNS boolean
+CREATE FUNCTION tintype.admits(p_queue text, p_key text, p_taken bigint) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -77,7 +77,7 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('tintype.key'), hashtext(p_queue || '/' || p_key)) THEN
     RETURN false;
   END IF;
-  IF (SELECT count(*) FROM tintype.jobs WHERE queue = p_queue AND concurrency_key = p_key AND state = 'running') < most THEN
+  IF p_taken + (SELECT count(*) FROM tintype.jobs WHERE queue = p_queue AND concurrency_key = p_key AND state = 'running') < most THEN
     RETURN true;
   END IF;
   UPDATE tintype.jobs SET throttled = true WHERE id IN (
@@ -87,13 +87,35 @@ BEGIN
   RETURN false;
 END $$;
 
-COMMENT ON FUNCTION tintype.admits(p_queue text, p_key text) IS 'Whether one more job with this concurrency key may run; if not, up to 200 that wait with it are throttled. Internal';
+COMMENT ON FUNCTION tintype.admits(p_queue text, p_key text, p_taken bigint) IS 'Whether one more job with this concurrency key may run beside those that run and p_taken more; if not, up to 200 that wait with it are throttled. Internal';
+
+CREATE FUNCTION tintype.admitted(p_queue text, p_ids bigint[], p_keys text[], INOUT taken text[], OUT ids bigint[]) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  refused text[] := '{}';
+BEGIN
+  ids := '{}';
+  FOR i IN 1 .. cardinality(p_ids) LOOP
+    CONTINUE WHEN p_keys[i] = ANY (refused);
+    IF p_keys[i] IS NULL OR tintype.admits(p_queue, p_keys[i], cardinality(array_positions(taken, p_keys[i]))) THEN
+      ids := ids || p_ids[i];
+      taken := taken || p_keys[i];
+    ELSE
+      -- admits() has marked as throttled what shares the key, chosen ones too; from those the mark goes as they begin to run.
+      refused := refused || p_keys[i];
+    END IF;
+  END LOOP;
+END $$;
+
+COMMENT ON FUNCTION tintype.admitted(p_queue text, p_ids bigint[], p_keys text[], INOUT taken text[], OUT ids bigint[]) IS 'Those of some locked jobs that may run by their concurrency keys. Internal';
 
 CREATE FUNCTION tintype.advance_fairness(p_fair_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
-  PERFORM FROM tintype.fairness WHERE p_fair_at > clock_timestamp() + ahead AND moved_at < clock_timestamp() - interval '0.2 seconds'
+  PERFORM FROM tintype.fairness
+    WHERE p_fair_at > clock_timestamp() + ahead AND moved_at NOT BETWEEN clock_timestamp() - interval '0.2 seconds' AND clock_timestamp()
     FOR NO KEY UPDATE SKIP LOCKED;
   IF FOUND THEN
     UPDATE tintype.fairness SET ahead = p_fair_at - clock_timestamp(), moved_at = clock_timestamp();
@@ -356,85 +378,126 @@ CREATE FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[],
     AS $$
 #variable_conflict use_column
 DECLARE
-  open_queues  text[];
-  limited      record;
-  head         record;
-  hinted       boolean := true;
-  before       bigint;
-  is_slow      boolean;
-  taken        bigint;
-  lead         bigint;
-  lead_from    timestamptz;
-  new_attempt  bigint;
-  claimed      tintype.jobs;
+  me        record;
+  head      record;
+  hinted    boolean;
+  before    bigint;
+  is_slow   boolean;
+  taken     bigint[];
+  lead      bigint;
+  lead_from timestamptz;
+  remaining integer := p_limit;
+  wanted    integer;
 BEGIN
-  PERFORM FROM tintype.workers w
+  SELECT w.loaded IS DISTINCT FROM p_loaded AS has_changed,
+         ARRAY(SELECT q.name FROM tintype.queues q
+                WHERE q.name = ANY (p_queues) AND q.paused_at IS NULL AND q.max_running IS NOT NULL ORDER BY q.name) AS limited
+    INTO me FROM tintype.workers w
     WHERE w.id = p_worker AND w.ended_at IS NULL AND w.lease_until > clock_timestamp() AND w.desired = 'run';
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  UPDATE tintype.workers w SET loaded = p_loaded WHERE w.id = p_worker AND w.loaded IS DISTINCT FROM p_loaded;
-
-  open_queues := ARRAY(SELECT name FROM tintype.queues WHERE name = ANY (p_queues) AND paused_at IS NULL);
+  IF me.has_changed THEN
+    UPDATE tintype.workers w SET loaded = p_loaded WHERE w.id = p_worker;
+  END IF;
   -- Counting is exact only if no one else claims from the queue meanwhile. Queues without a limit never wait here.
-  FOR limited IN SELECT name FROM tintype.queues WHERE name = ANY (open_queues) AND max_running IS NOT NULL ORDER BY name LOOP
-    PERFORM pg_advisory_xact_lock(hashtext('tintype.claim'), hashtext(limited.name));
+  FOR i IN 1 .. cardinality(me.limited) LOOP
+    PERFORM pg_advisory_xact_lock(hashtext('tintype.claim'), hashtext(me.limited[i]));
   END LOOP;
 
-  FOR turn IN 1 .. p_limit LOOP
-    SELECT coalesce(array_agg(q.name), '{}') INTO open_queues FROM tintype.queues q
-      WHERE q.name = ANY (open_queues)
-        AND (q.max_running IS NULL
-             OR (SELECT count(*) FROM tintype.jobs r WHERE r.queue = q.name AND r.state = 'running') < q.max_running);
-
+  WHILE remaining > 0 LOOP
     taken := NULL;
-    IF lead IS NOT NULL THEN
-      IF (SELECT j.queue FROM tintype.jobs j WHERE j.id = lead) = ANY (open_queues) THEN
-        taken := tintype.take_alike(lead, lead_from);
-      END IF;
-      EXIT WHEN taken IS NULL;
-    END IF;
-
-    WHILE taken IS NULL LOOP
-      before := tintype.entries_read();
-      FOR head IN SELECT * FROM tintype.heads(p_worker, open_queues, p_models, p_loaded, hinted) LOOP
-        taken := tintype.take_first(head.queue, head.model, head.begins_at, head.begins_id);
+    hinted := true;
+    LOOP
+      before := pg_stat_get_xact_tuples_returned('tintype.jobs_line'::regclass);
+      -- The first of each line that this worker can serve ('' is the line of jobs without a model), the most urgent first.
+      FOR head IN
+        SELECT line.queue, line.model, first.claim_key, line.begins_at, line.begins_id, line.is_recheck,
+               -- What is loaded elsewhere and here is not, comes for having waited: each job by itself.
+               CASE WHEN line.is_loaded THEN line.room ELSE least(line.room, 1) END AS room,
+               -- As far as no other line's first is more urgent.
+               coalesce(lead(first.claim_key - line.ahead) OVER urgency + line.ahead, 'infinity') AS ends_at,
+               coalesce(lead(first.id) OVER urgency, 0) AS ends_id
+          FROM (SELECT q.name AS queue, m.model, q.model_affinity, own.is_loaded,
+                       CASE WHEN own.is_loaded THEN q.model_affinity ELSE '0' END AS ahead,
+                       CASE WHEN q.max_running IS NOT NULL THEN q.max_running
+                         - (SELECT count(*) FROM tintype.jobs r WHERE r.queue = q.name AND r.state = 'running')::integer END AS room,
+                       l.is_recheck IS TRUE AS is_recheck,
+                       CASE WHEN hinted AND l.is_recheck IS NOT TRUE
+                             AND l.checked_at BETWEEN clock_timestamp() - interval '10 seconds' AND clock_timestamp()
+                            THEN l.begins_at ELSE '-infinity' END AS begins_at,
+                       coalesce(l.begins_id, 0) AS begins_id
+                  FROM unnest(p_queues) u JOIN tintype.queues q ON q.name = u AND q.paused_at IS NULL
+                 CROSS JOIN (SELECT '' UNION SELECT unnest(p_models)) AS m (model)
+                 CROSS JOIN LATERAL (
+                   SELECT p_loaded IS NULL OR coalesce(nullif(m.model, ''), p_models[1]) = ANY (p_loaded) AS is_loaded) own
+                  LEFT JOIN LATERAL (
+                    SELECT l.begins_at, l.begins_id, l.checked_at,
+                           -- One of those who come after a second looks anew, while the others go by what is written; also
+                           -- when the clock was set back and it is of the future.
+                           l.begins_at > '-infinity' AND l.checked_at NOT BETWEEN clock_timestamp() - interval '1 second' AND clock_timestamp()
+                           AND pg_try_advisory_xact_lock(hashtext('tintype.line'), hashtext(q.name || '/' || m.model)) AS is_recheck
+                      FROM tintype.lines l WHERE l.queue = q.name AND l.model = m.model) l ON true) line
+         CROSS JOIN LATERAL (
+           SELECT j.claim_key, j.id, j.run_at FROM tintype.jobs j
+            WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = line.queue AND coalesce(j.model, '') = line.model
+              AND (j.claim_key, j.id) >= (line.begins_at, line.begins_id)
+            ORDER BY j.claim_key, j.id LIMIT 1) first
+         WHERE coalesce(line.room, 1) > 0
+           AND (line.is_loaded
+                OR first.run_at < clock_timestamp() - line.model_affinity
+                OR NOT EXISTS (SELECT FROM tintype.workers w
+                                WHERE w.ended_at IS NULL AND w.lease_until > clock_timestamp() AND w.desired = 'run' AND w.id <> p_worker
+                                  AND line.queue = ANY (w.queues) AND coalesce(nullif(line.model, ''), w.models[1]) = ANY (w.loaded)))
+        WINDOW urgency AS (ORDER BY first.claim_key - line.ahead, first.id)
+         ORDER BY first.claim_key - line.ahead, first.id
+      LOOP
+        wanted := CASE WHEN p_alike THEN 1 ELSE least(remaining, head.room) END;
+        IF wanted > 1 THEN
+          taken := tintype.take(head.queue, head.model, head.begins_at, head.begins_id, head.ends_at, head.ends_id, wanted);
+        END IF;
+        -- One job, or others hold all up to there: the first that is free, wherever in the line it stands.
+        IF taken IS NULL THEN
+          taken := tintype.take(head.queue, head.model, head.begins_at, head.begins_id, 'infinity', 0, 1);
+        END IF;
         EXIT WHEN taken IS NOT NULL;  -- else others hold the whole line
       END LOOP;
-      is_slow := tintype.entries_read() - before > 500;
+      is_slow := pg_stat_get_xact_tuples_returned('tintype.jobs_line'::regclass) - before > 500 + p_limit;
       IF taken IS NOT NULL AND (is_slow OR head.is_recheck) THEN
-        PERFORM tintype.note_head(head.queue, head.model, head.claim_key, taken, is_slow);
+        PERFORM tintype.note_head(head.queue, head.model, head.claim_key, taken[1], is_slow);
       END IF;
       -- Nothing from where the lines are said to begin: before an empty answer, look everywhere.
       EXIT WHEN taken IS NOT NULL OR NOT hinted;
       hinted := false;
-      EXIT WHEN NOT EXISTS (SELECT FROM tintype.lines l WHERE l.queue = ANY (open_queues) AND l.begins_at > '-infinity');
+      EXIT WHEN NOT EXISTS (SELECT FROM tintype.lines l WHERE l.queue = ANY (p_queues) AND l.begins_at > '-infinity');
     END LOOP;
     EXIT WHEN taken IS NULL;
-    IF p_alike AND lead IS NULL THEN
-      lead := taken;
-      lead_from := head.claim_key;
-    END IF;
-
-    INSERT INTO tintype.attempts AS a (job_id, worker_id, number, started_at, deadline)
-      SELECT j.id, p_worker, j.failures + 1, clock_timestamp(), least(clock_timestamp() + j.timeout, j.deadline)
-        FROM tintype.jobs j WHERE j.id = taken
-      RETURNING a.id INTO new_attempt;
-    UPDATE tintype.jobs j SET state = 'running', attempt_id = new_attempt, started_at = clock_timestamp() WHERE j.id = taken
-      RETURNING j.* INTO claimed;
-    IF claimed.tenant IS NOT NULL THEN
-      PERFORM tintype.advance_fairness(claimed.fair_at);
+    -- The rest of the answer is of the shape of its first, and there is no other turn.
+    IF p_alike AND remaining > 1 AND coalesce(head.room, 2) > 1 THEN
+      taken := taken || tintype.take_alike(taken[1], head.claim_key, least(remaining, head.room) - 1);
     END IF;
 
     RETURN QUERY
+      WITH running AS (
+        UPDATE tintype.jobs j SET state = 'running', attempt_id = nextval('tintype.attempts_id_seq'), started_at = clock_timestamp()
+          WHERE j.id = ANY (taken)
+          RETURNING j.*
+      ), begun AS (
+        INSERT INTO tintype.attempts (id, job_id, worker_id, number, started_at, deadline) OVERRIDING SYSTEM VALUE
+          SELECT r.attempt_id, r.id, p_worker, r.failures + 1, r.started_at, least(r.started_at + r.timeout, r.deadline) FROM running r
+      ), fair AS (
+        SELECT tintype.advance_fairness(max(r.fair_at)) FROM running r WHERE r.tenant IS NOT NULL HAVING count(*) > 0
+      )
       SELECT j.id, j.attempt_id, j.failures + 1, j.max_attempts, j.queue, j.model, j.prompt, j.negative_prompt, j.width,
              j.height, j.steps, j.guidance_scale, coalesce(j.strength, 1), j.seed, j.image_count, j.init_image,
              j.init_image_data, j.init_job, i.path, i.sha256,
              -- What is left until the deadline, and no less than nothing.
              extract(epoch FROM least(j.timeout, CASE WHEN j.deadline IS NOT NULL THEN
                greatest(j.deadline - clock_timestamp(), '0') END))::double precision, j.metadata::text
-        FROM tintype.jobs j LEFT JOIN tintype.images i ON i.job_id = j.init_job AND i.index = 0
-       WHERE j.id = taken;
+        FROM running j LEFT JOIN tintype.images i ON i.job_id = j.init_job AND i.index = 0 LEFT JOIN fair ON true
+       ORDER BY array_position(taken, j.id);
+    remaining := remaining - cardinality(taken);
+    EXIT WHEN p_alike;
   END LOOP;
 END $$;
 
@@ -728,6 +791,11 @@ COMMENT ON COLUMN tintype.jobs.fair_at IS 'Place in the line before priority: ru
 
 CREATE FUNCTION tintype.fair_place(p_job tintype.jobs) RETURNS timestamp with time zone
     LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
   behind tintype.jobs;
@@ -750,72 +818,102 @@ DECLARE
   next_state text;
   wanted     integer;
 BEGIN
-  IF p_outcome NOT IN ('succeeded', 'failed', 'cancelled', 'released') THEN
-    RAISE EXCEPTION 'outcome must be succeeded, failed, cancelled or released; got %', p_outcome USING ERRCODE = 'invalid_parameter_value';
-  END IF;
+  -- A success that is what it should be, in one statement. The job's row first, as everywhere: whoever ends an attempt
+  -- holds the job. Anything else is found and told apart below.
   IF p_outcome = 'succeeded' THEN
-    SELECT image_count INTO wanted FROM tintype.jobs WHERE id = p_job;
-    IF jsonb_array_length(p_images) <> wanted THEN
-      RAISE EXCEPTION 'a success must bring image_count = % images; got %', wanted, jsonb_array_length(p_images)
-        USING ERRCODE = 'invalid_parameter_value';
+    WITH held AS (
+      UPDATE tintype.jobs j SET
+        state = 'succeeded', finished_at = clock_timestamp(), error_code = NULL, error = NULL, warnings = coalesce(p_warnings, '{}')
+        -- attempt_id and no end: it runs. Not "state = 'running'", which lets the planner take the index of running jobs for
+        -- the smaller one when its statistics are old, and read all of it.
+        WHERE j.id = p_job AND j.attempt_id = p_attempt AND j.finished_at IS NULL AND j.image_count = jsonb_array_length(p_images)
+          AND EXISTS (SELECT FROM tintype.attempts a WHERE a.id = p_attempt AND a.job_id = p_job AND a.worker_id = p_worker)
+        RETURNING j.id, j.finished_at
+    ), ended AS (
+      UPDATE tintype.attempts a SET outcome = 'succeeded', finished_at = held.finished_at, timings = p_timings, progress = 1
+        FROM held WHERE a.id = p_attempt
+    )
+    INSERT INTO tintype.images (job_id, index, attempt_id, path, sha256, bytes, width, height, seed)
+      SELECT held.id, i.index, p_attempt, i.path, decode(i.sha256, 'hex'), i.bytes, i.width, i.height, i.seed
+        FROM held CROSS JOIN jsonb_to_recordset(p_images)
+          AS i (index integer, path text, sha256 text, bytes bigint, width integer, height integer, seed bigint);
+    IF FOUND THEN
+      RETURN 'succeeded';
     END IF;
+  ELSIF p_outcome NOT IN ('failed', 'cancelled', 'released') THEN
+    RAISE EXCEPTION 'outcome must be succeeded, failed, cancelled or released; got %', p_outcome USING ERRCODE = 'invalid_parameter_value';
   END IF;
 
   PERFORM FROM tintype.attempts WHERE id = p_attempt AND job_id = p_job AND worker_id = p_worker;
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
-  next_state := tintype.end_attempt(p_job, p_attempt, p_outcome, p_error_code, p_error, p_permanent, p_warnings, p_timings);
+  IF p_outcome = 'succeeded' THEN
+    SELECT image_count INTO wanted FROM tintype.jobs WHERE id = p_job;
+    IF jsonb_array_length(p_images) IS DISTINCT FROM wanted THEN
+      RAISE EXCEPTION 'a success must bring image_count = % images; got %', wanted, jsonb_array_length(p_images)
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+  ELSE
+    next_state := tintype.end_attempt(p_job, p_attempt, p_outcome, p_error_code, p_error, p_permanent, p_warnings, p_timings);
+  END IF;
   IF next_state IS NULL THEN
     -- Ended already. If by this very outcome, this is the worker asking again after it lost the first answer.
     SELECT j.state INTO next_state FROM tintype.attempts a JOIN tintype.jobs j ON j.id = a.job_id
       WHERE a.id = p_attempt AND a.outcome = p_outcome;
-  ELSIF p_outcome = 'succeeded' THEN
-    INSERT INTO tintype.images (job_id, index, attempt_id, path, sha256, bytes, width, height, seed)
-      SELECT p_job, i.index, p_attempt, i.path, decode(i.sha256, 'hex'), i.bytes, i.width, i.height, i.seed
-        FROM jsonb_to_recordset(p_images)
-          AS i (index integer, path text, sha256 text, bytes bigint, width integer, height integer, seed bigint);
   END IF;
   RETURN next_state;
 END $$;
 
 COMMENT ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) IS 'A worker reports how an attempt ended; returns the job''s state. Null: the lease was lost, the outcome is dropped. Asking twice is safe';
 
-CREATE FUNCTION tintype.heads(p_worker bigint, p_queues text[], p_models text[], p_loaded text[], p_hinted boolean) RETURNS TABLE(queue text, model text, claim_key timestamp with time zone, begins_at timestamp with time zone, begins_id bigint, is_recheck boolean)
-    LANGUAGE plpgsql
+CREATE FUNCTION tintype.finish_all(p_worker bigint, p_reports jsonb) RETURNS TABLE(attempt bigint, state text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 #variable_conflict use_column
+DECLARE
+  done   bigint[];
+  report record;
 BEGIN
-  -- A function in SQL would be planned anew at every call, which takes longer than to run it.
-  RETURN QUERY SELECT line.queue, line.model, first.claim_key, line.begins_at, line.begins_id, line.is_recheck
-    FROM (SELECT q.name AS queue, m.model, q.model_affinity,
-                 p_loaded IS NULL OR coalesce(nullif(m.model, ''), p_models[1]) = ANY (p_loaded) AS is_loaded,
-                 l.is_recheck IS TRUE AS is_recheck,
-                 CASE WHEN p_hinted AND l.is_recheck IS NOT TRUE AND l.checked_at > clock_timestamp() - interval '10 seconds'
-                      THEN l.begins_at ELSE '-infinity' END AS begins_at,
-                 coalesce(l.begins_id, 0) AS begins_id
-            FROM unnest(p_queues) u JOIN tintype.queues q ON q.name = u
-           CROSS JOIN (SELECT '' UNION SELECT unnest(p_models)) AS m (model)
-            LEFT JOIN LATERAL (
-              SELECT l.begins_at, l.begins_id, l.checked_at,
-                     -- One of those who come after a second looks anew, while the others go by what is written.
-                     l.begins_at > '-infinity' AND l.checked_at < clock_timestamp() - interval '1 second'
-                     AND pg_try_advisory_xact_lock(hashtext('tintype.line'), hashtext(q.name || '/' || m.model)) AS is_recheck
-                FROM tintype.lines l WHERE l.queue = q.name AND l.model = m.model) l ON true) line
-   CROSS JOIN LATERAL (
-     SELECT j.claim_key, j.id, j.run_at FROM tintype.jobs j
-      WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = line.queue AND coalesce(j.model, '') = line.model
-        AND (j.claim_key, j.id) >= (line.begins_at, line.begins_id)
-      ORDER BY j.claim_key, j.id LIMIT 1) first
-   WHERE line.is_loaded
-      OR first.run_at < clock_timestamp() - line.model_affinity
-      OR NOT EXISTS (SELECT FROM tintype.workers w
-                      WHERE w.ended_at IS NULL AND w.lease_until > clock_timestamp() AND w.desired = 'run' AND w.id <> p_worker
-                        AND line.queue = ANY (w.queues) AND coalesce(nullif(line.model, ''), w.models[1]) = ANY (w.loaded))
-   ORDER BY first.claim_key - CASE WHEN line.is_loaded THEN line.model_affinity ELSE '0' END, first.id;
+  -- The rows of the jobs first and in the order of their ids, as everywhere, so that two who end the same jobs wait for
+  -- each other and do not block each other.
+  WITH reports AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(p_reports) AS r (attempt bigint, job bigint, outcome text, images jsonb, warnings text[], timings jsonb)
+     WHERE r.outcome = 'succeeded'
+  ), locked AS MATERIALIZED (
+    SELECT j.id FROM tintype.jobs j WHERE j.id = ANY (ARRAY(SELECT job FROM reports)) ORDER BY j.id FOR NO KEY UPDATE
+  ), held AS (
+    UPDATE tintype.jobs j SET
+      state = 'succeeded', finished_at = clock_timestamp(), error_code = NULL, error = NULL, warnings = coalesce(r.warnings, '{}')
+      FROM locked l JOIN reports r ON r.job = l.id
+      WHERE j.id = l.id AND j.attempt_id = r.attempt AND j.finished_at IS NULL AND j.image_count = jsonb_array_length(r.images)
+        AND EXISTS (SELECT FROM tintype.attempts a WHERE a.id = r.attempt AND a.job_id = r.job AND a.worker_id = p_worker)
+      RETURNING j.id, r.attempt, j.finished_at, r.images, r.timings
+  ), ended AS (
+    UPDATE tintype.attempts a SET outcome = 'succeeded', finished_at = h.finished_at, timings = h.timings, progress = 1
+      FROM held h WHERE a.id = h.attempt
+  ), shown AS (
+    INSERT INTO tintype.images (job_id, index, attempt_id, path, sha256, bytes, width, height, seed)
+      SELECT h.id, i.index, h.attempt, i.path, decode(i.sha256, 'hex'), i.bytes, i.width, i.height, i.seed
+        FROM held h CROSS JOIN LATERAL jsonb_to_recordset(h.images)
+          AS i (index integer, path text, sha256 text, bytes bigint, width integer, height integer, seed bigint)
+  )
+  SELECT array_agg(h.attempt) INTO done FROM held h;
+  RETURN QUERY SELECT d, 'succeeded' FROM unnest(done) d;
+
+  FOR report IN
+    SELECT * FROM jsonb_to_recordset(p_reports)
+      AS r (attempt bigint, job bigint, outcome text, error_code text, error text, permanent boolean, images jsonb, warnings text[], timings jsonb)
+     WHERE (r.attempt = ANY (done)) IS NOT TRUE ORDER BY r.job
+  LOOP
+    RETURN QUERY SELECT report.attempt, tintype.finish(p_worker, report.attempt, report.job, report.outcome, report.error_code,
+      report.error, report.permanent, report.images, report.warnings, report.timings);
+  END LOOP;
 END $$;
 
-COMMENT ON FUNCTION tintype.heads(p_worker bigint, p_queues text[], p_models text[], p_loaded text[], p_hinted boolean) IS 'The first job of each line that a worker can serve, most urgent first; what another worker has in memory only after a while. Internal';
+COMMENT ON FUNCTION tintype.finish_all(p_worker bigint, p_reports jsonb) IS 'A worker reports how several attempts ended: objects of attempt, job, outcome, error_code, error, permanent, images, warnings, timings. A row for each, as finish() answers';
 
 CREATE FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -840,7 +938,9 @@ BEGIN
   -- A claim whose answer was lost on the way: this worker would keep the lease of a job it knows nothing of, for ever.
   FOR unheard IN
     SELECT id, job_id FROM tintype.attempts
-     WHERE worker_id = p_worker AND finished_at IS NULL AND id <> ALL (listed) AND started_at < clock_timestamp() - patience
+     WHERE worker_id = p_worker AND finished_at IS NULL AND id <> ALL (listed)
+       -- Or lies ahead by as much: the clock was set back.
+       AND started_at NOT BETWEEN clock_timestamp() - patience AND clock_timestamp() + patience
      ORDER BY job_id
   LOOP
     PERFORM tintype.end_attempt(unheard.job_id, unheard.id, 'released', NULL, NULL, false, NULL, NULL);
@@ -912,7 +1012,7 @@ BEGIN
   GRANT EXECUTE ON FUNCTION tintype.enqueue, tintype.cancel, tintype.retry, tintype.retry_failed TO tintype_enqueuer;
 
   -- Workers: their functions, and the version of the schema. No table.
-  GRANT EXECUTE ON FUNCTION tintype.register_worker, tintype.claim, tintype.heartbeat, tintype.finish, tintype.stop_worker,
+  GRANT EXECUTE ON FUNCTION tintype.register_worker, tintype.claim, tintype.heartbeat, tintype.finish, tintype.finish_all, tintype.stop_worker,
     tintype.maintain, tintype.installation_id, tintype.own_output, tintype.removals_due, tintype.removals_done, tintype.orphans
     TO tintype_worker;
   GRANT SELECT ON tintype.migrations, tintype.compatibility TO tintype_enqueuer, tintype_worker, tintype_reader, tintype_admin;
@@ -950,11 +1050,13 @@ $$;
 COMMENT ON FUNCTION tintype.installation_id() IS 'Which database this is';
 
 CREATE FUNCTION tintype.job_ended() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  PERFORM tintype.settle_waiting_for(NEW.id);
+  IF EXISTS (SELECT FROM tintype.jobs WHERE init_job = NEW.id AND state = 'blocked') THEN
+    PERFORM tintype.settle_waiting_for(NEW.id);
+  END IF;
   RETURN NULL;
 END $$;
 
@@ -976,7 +1078,7 @@ END $$;
 
 COMMENT ON FUNCTION tintype.lock_job(p_job bigint) IS 'The job, locked, if the session user may manage it. Internal';
 
-CREATE FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) RETURNS record
+CREATE FUNCTION tintype.maintain(p_unless_within interval DEFAULT '00:00:01'::interval, OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -994,16 +1096,29 @@ BEGIN
     RETURN;
   END IF;
 
+  SELECT *, now() - last_run_at AS since, (SELECT min(run_at) FROM tintype.jobs WHERE state = 'scheduled') AS due,
+         (SELECT max(lease) FROM tintype.workers WHERE ended_at IS NULL) AS longest_lease
+    INTO last FROM tintype.maintenance;
+  -- Another worker has just done it all. Between nothing and then: after the clock was set back, the last time lies ahead.
+  IF last.since >= '0' AND last.since < p_unless_within AND (last.due > now()) IS NOT FALSE THEN
+    ran := false;
+    next_due := extract(epoch FROM last.due - clock_timestamp());
+    RETURN;
+  END IF;
+
   -- Was the database away? Then leases ran out that nobody could renew, and rescuing now would run every job twice.
-  -- Everyone gets one lease's time to come back first.
-  SELECT * INTO last FROM tintype.maintenance;
+  -- Everyone gets one lease's time to come back first. Never more: after the clock was set back, what is written is too far ahead.
   UPDATE tintype.maintenance SET
     last_run_at = now(),
     grace_until = CASE
-      WHEN last.last_run_at < now() - interval '15 seconds' OR last.last_run_at < pg_postmaster_start_time()
-      THEN now() + coalesce((SELECT max(lease) FROM tintype.workers WHERE ended_at IS NULL), '0')
-      ELSE grace_until END
+      WHEN last.since > '15 seconds' OR last.last_run_at < pg_postmaster_start_time() THEN now() + coalesce(last.longest_lease, '0')
+      ELSE least(grace_until, now() + coalesce(last.longest_lease, '0')) END
     RETURNING grace_until > now() INTO grace;
+
+  -- No lease ends later than a lease from now, unless the database's clock was set back: then those of workers that died
+  -- before would hold their jobs for as long as it went. Living ones put theirs right with their next heartbeat.
+  UPDATE tintype.workers SET lease_until = clock_timestamp() + lease
+    WHERE ended_at IS NULL AND lease_until > clock_timestamp() + lease + interval '1 second';
 
   -- Jobs whose time has come.
   SELECT array_agg(id) INTO ids FROM (
@@ -1074,7 +1189,7 @@ BEGIN
   next_due := extract(epoch FROM (SELECT min(run_at) FROM tintype.jobs WHERE state = 'scheduled') - clock_timestamp());
 END $$;
 
-COMMENT ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) IS 'Promotes scheduled jobs, fails those past their deadline, rescues those of lost workers, ends overdue attempts, prunes. Any worker calls it; ran is false when another is at it. next_due: seconds until a scheduled job is due';
+COMMENT ON FUNCTION tintype.maintain(p_unless_within interval, OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) IS 'Promotes scheduled jobs, fails those past their deadline, rescues those of lost workers, ends overdue attempts, prunes. Any worker calls it; ran is false when another is at it, or was within p_unless_within and no scheduled job is due. next_due: seconds until a scheduled job is due';
 
 CREATE FUNCTION tintype.note_head(p_queue text, p_model text, p_claim_key timestamp with time zone, p_id bigint, p_is_slow boolean) RETURNS void
     LANGUAGE plpgsql
@@ -1450,40 +1565,7 @@ END $$;
 
 COMMENT ON FUNCTION tintype.stop_worker(p_worker bigint) IS 'A worker says goodbye: what it still holds is ready again, no attempt spent. Returns how many jobs';
 
-CREATE FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone) RETURNS bigint
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-  lead tintype.jobs;
-  near bigint[];
-  job  record;
-BEGIN
-  SELECT * INTO lead FROM tintype.jobs WHERE id = p_lead;
-  near := ARRAY(
-    SELECT j.id FROM tintype.jobs j
-     WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = lead.queue AND coalesce(j.model, '') = coalesce(lead.model, '')
-       AND j.claim_key >= p_from
-     ORDER BY j.claim_key, j.id LIMIT 64);
-  FOR job IN
-    SELECT j.id, j.queue, j.concurrency_key FROM unnest(near) WITH ORDINALITY AS n (id, place) JOIN tintype.jobs j ON j.id = n.id
-     WHERE (j.width, j.height, j.steps, j.guidance_scale > 1, j.strength, num_nonnulls(j.init_image, j.init_image_data, j.init_job))
-           IS NOT DISTINCT FROM
-           (lead.width, lead.height, lead.steps, lead.guidance_scale > 1, lead.strength, num_nonnulls(lead.init_image, lead.init_image_data, lead.init_job))
-       -- Jobs that have taken a worker down run alone.
-       AND j.losses = 0 AND lead.losses = 0
-     ORDER BY n.place
-  LOOP
-    PERFORM FROM tintype.jobs j WHERE j.id = job.id AND j.state = 'ready' AND NOT j.throttled FOR NO KEY UPDATE SKIP LOCKED;
-    IF FOUND AND (job.concurrency_key IS NULL OR tintype.admits(job.queue, job.concurrency_key)) THEN
-      RETURN job.id;
-    END IF;
-  END LOOP;
-  RETURN NULL;
-END $$;
-
-COMMENT ON FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone) IS 'Locks and returns a ready job near the head of the line that asks for the same model, size, steps and kind of start as another. Internal';
-
-CREATE FUNCTION tintype.take_first(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint) RETURNS bigint
+CREATE FUNCTION tintype.take(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint, p_to timestamp with time zone, p_to_id bigint, p_limit integer) RETURNS bigint[]
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -1491,20 +1573,70 @@ DECLARE
 BEGIN
   -- Bounded: a claim steps over some jobs whose keys are full or just being judged by others, not over thousands.
   FOR tries IN 1 .. 20 LOOP
-    SELECT j.id, j.claim_key, j.concurrency_key INTO job FROM tintype.jobs j
-      WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = p_queue AND coalesce(j.model, '') = p_model
-        AND (j.claim_key, j.id) >= (p_from, p_from_id) AND (j.deadline IS NULL OR j.deadline > clock_timestamp())
-      ORDER BY j.claim_key, j.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-    IF NOT FOUND OR job.concurrency_key IS NULL OR tintype.admits(p_queue, job.concurrency_key) THEN
-      RETURN job.id;
+    SELECT array_agg(id) AS ids, array_agg(concurrency_key) AS keys, count(concurrency_key) AS keyed,
+           max(claim_key) AS last_key, max(id) AS last_id INTO job FROM (
+      SELECT j.id, j.claim_key, j.concurrency_key FROM tintype.jobs j
+       WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = p_queue AND coalesce(j.model, '') = p_model
+         AND (j.claim_key, j.id) >= (p_from, p_from_id) AND (j.claim_key, j.id) <= (p_to, p_to_id)
+         AND (j.deadline IS NULL OR j.deadline > clock_timestamp())
+       ORDER BY j.claim_key, j.id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED) first;
+    IF job.keyed = 0 THEN
+      RETURN job.ids;
     END IF;
-    p_from := job.claim_key;
-    p_from_id := job.id + 1;
+    p_from := job.last_key;
+    p_from_id := (job.ids)[cardinality(job.ids)] + 1;
+    job.ids := (tintype.admitted(p_queue, job.ids, job.keys, '{}')).ids;
+    IF cardinality(job.ids) > 0 THEN
+      RETURN job.ids;
+    END IF;
   END LOOP;
   RETURN NULL;
 END $$;
 
-COMMENT ON FUNCTION tintype.take_first(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint) IS 'Locks and returns the first job of a line from a place on, past those whose concurrency key forbids it. Internal';
+COMMENT ON FUNCTION tintype.take(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint, p_to timestamp with time zone, p_to_id bigint, p_limit integer) IS 'Locks and returns the first jobs of a line between two places, past those whose concurrency key forbids it. Internal';
+
+CREATE FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone, p_limit integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  lead   tintype.jobs;
+  near   bigint[];
+  job    record;
+  may    record;
+  chosen bigint[] := '{}';
+  keys   text[];
+BEGIN
+  SELECT * INTO lead FROM tintype.jobs WHERE id = p_lead;
+  -- Jobs that have taken a worker down run alone.
+  IF lead.losses > 0 THEN
+    RETURN chosen;
+  END IF;
+  keys := ARRAY[lead.concurrency_key];
+  near := ARRAY(
+    SELECT j.id FROM tintype.jobs j
+     WHERE j.state = 'ready' AND NOT j.throttled AND j.queue = lead.queue AND coalesce(j.model, '') = coalesce(lead.model, '')
+       AND j.claim_key >= p_from AND j.id <> p_lead
+     ORDER BY j.claim_key, j.id LIMIT 64);
+  WHILE cardinality(chosen) < p_limit LOOP
+    SELECT array_agg(id) AS ids, array_agg(concurrency_key) AS keys INTO job FROM (
+      SELECT j.id, j.concurrency_key FROM unnest(near) WITH ORDINALITY AS n (id, place) JOIN tintype.jobs j ON j.id = n.id
+       -- Spelled so that the planner goes by the ids and not through the line once more.
+       WHERE j.state || '' = 'ready' AND NOT j.throttled AND j.losses = 0
+         AND (j.width, j.height, j.steps, j.guidance_scale > 1, j.strength, num_nonnulls(j.init_image, j.init_image_data, j.init_job))
+             IS NOT DISTINCT FROM
+             (lead.width, lead.height, lead.steps, lead.guidance_scale > 1, lead.strength, num_nonnulls(lead.init_image, lead.init_image_data, lead.init_job))
+         AND (j.deadline IS NULL OR j.deadline > clock_timestamp())
+       ORDER BY n.place LIMIT p_limit - cardinality(chosen) FOR NO KEY UPDATE OF j SKIP LOCKED) alike;
+    EXIT WHEN job.ids IS NULL;
+    may := tintype.admitted(lead.queue, job.ids, job.keys, keys);
+    keys := may.taken;
+    chosen := chosen || may.ids;
+    near := ARRAY(SELECT id FROM unnest(near) WITH ORDINALITY AS n (id, place) WHERE id <> ALL (job.ids) ORDER BY place);
+  END LOOP;
+  RETURN chosen;
+END $$;
+
+COMMENT ON FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone, p_limit integer) IS 'Locks and returns ready jobs near the head of the line that ask for the same model, size, steps and kind of start as another. Internal';
 
 CREATE FUNCTION tintype.waiting_state(p_init_job bigint, p_run_at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -2262,7 +2394,7 @@ CREATE TRIGGER jobs_admit_next AFTER UPDATE OF state ON tintype.jobs FOR EACH RO
 
 CREATE TRIGGER jobs_check_request BEFORE INSERT OR UPDATE OF prompt, negative_prompt, model, width, height, steps, guidance_scale, strength, init_image, init_image_data, init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, idempotency_key, metadata ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.check_request();
 
-CREATE TRIGGER jobs_check_transition BEFORE UPDATE OF state ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.check_transition();
+CREATE TRIGGER jobs_check_transition BEFORE UPDATE OF state ON tintype.jobs FOR EACH ROW WHEN (((old.state <> new.state) AND ((old.state <> 'ready'::text) OR (new.state <> 'running'::text)) AND ((old.state <> 'running'::text) OR (new.state <> 'succeeded'::text)))) EXECUTE FUNCTION tintype.check_transition();
 
 CREATE TRIGGER jobs_ended AFTER UPDATE OF state ON tintype.jobs FOR EACH ROW WHEN (((new.finished_at IS NOT NULL) AND (old.finished_at IS NULL) AND (NOT ((old.state = 'blocked'::text) AND (new.state = 'failed'::text))))) EXECUTE FUNCTION tintype.job_ended();
 
@@ -2270,7 +2402,9 @@ CREATE TRIGGER jobs_notify_ready AFTER INSERT ON tintype.jobs REFERENCING NEW TA
 
 CREATE TRIGGER jobs_order_removal BEFORE DELETE ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.order_removal();
 
-CREATE TRIGGER jobs_place_in_line BEFORE INSERT OR UPDATE OF state, queue, priority, run_at, tenant, concurrency_key, deadline ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.place_in_line();
+CREATE TRIGGER jobs_place_in_line BEFORE INSERT ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.place_in_line();
+
+CREATE TRIGGER jobs_place_in_line_again BEFORE UPDATE OF state, queue, priority, run_at, tenant, concurrency_key, deadline ON tintype.jobs FOR EACH ROW WHEN (((new.state <> ALL (ARRAY['running'::text, 'succeeded'::text])) OR new.throttled OR ((((new.queue IS DISTINCT FROM old.queue) OR (new.tenant IS DISTINCT FROM old.tenant)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.deadline IS DISTINCT FROM old.deadline)))) EXECUTE FUNCTION tintype.place_in_line();
 
 CREATE CONSTRAINT TRIGGER jobs_recheck_blocked AFTER INSERT OR UPDATE OF init_job, state ON tintype.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'blocked'::text)) EXECUTE FUNCTION tintype.recheck_blocked();
 
@@ -2319,7 +2453,9 @@ REVOKE ALL ON FUNCTION tintype.admit_next() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.admit_throttled() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION tintype.admits(p_queue text, p_key text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tintype.admits(p_queue text, p_key text, p_taken bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.admitted(p_queue text, p_ids bigint[], p_keys text[], INOUT taken text[], OUT ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.advance_fairness(p_fair_at timestamp with time zone) FROM PUBLIC;
 
@@ -2398,7 +2534,8 @@ REVOKE ALL ON FUNCTION tintype.fair_place(p_job tintype.jobs) FROM PUBLIC;
 REVOKE ALL ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) TO tintype_worker;
 
-REVOKE ALL ON FUNCTION tintype.heads(p_worker bigint, p_queues text[], p_models text[], p_loaded text[], p_hinted boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tintype.finish_all(p_worker bigint, p_reports jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.finish_all(p_worker bigint, p_reports jsonb) TO tintype_worker;
 
 REVOKE ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) TO tintype_worker;
@@ -2412,8 +2549,8 @@ REVOKE ALL ON FUNCTION tintype.job_ended() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.lock_job(p_job bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION tintype.maintain(OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) TO tintype_worker;
+REVOKE ALL ON FUNCTION tintype.maintain(p_unless_within interval, OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.maintain(p_unless_within interval, OUT ran boolean, OUT grace boolean, OUT promoted integer, OUT workers_lost integer, OUT rescued integer, OUT timed_out integer, OUT pruned integer, OUT expired integer, OUT admitted integer, OUT next_due double precision) TO tintype_worker;
 
 REVOKE ALL ON FUNCTION tintype.note_head(p_queue text, p_model text, p_claim_key timestamp with time zone, p_id bigint, p_is_slow boolean) FROM PUBLIC;
 
@@ -2467,9 +2604,9 @@ REVOKE ALL ON FUNCTION tintype.settle_waiting_for(p_job bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION tintype.stop_worker(p_worker bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.stop_worker(p_worker bigint) TO tintype_worker;
 
-REVOKE ALL ON FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tintype.take(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint, p_to timestamp with time zone, p_to_id bigint, p_limit integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION tintype.take_first(p_queue text, p_model text, p_from timestamp with time zone, p_from_id bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tintype.take_alike(p_lead bigint, p_from timestamp with time zone, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.waiting_state(p_init_job bigint, p_run_at timestamp with time zone) FROM PUBLIC;
 

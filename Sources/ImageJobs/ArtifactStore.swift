@@ -143,6 +143,10 @@ public struct ArtifactStore: Sendable {
 
   /// What the file system takes for the time: its own, as the times of its files are. This machine's clock may be hours
   /// off, and then every file that another worker is just writing would look old.
+  func fileSystemTime() throws -> Int {
+    try fileSystemTime(in: openDirectory(Self.partialDirectory, in: calls.openRoot(root)))
+  }
+
   private func fileSystemTime(in directory: borrowing FileDescriptor) throws -> Int {
     let name = "\(workerName).clock"
     try ignoring(ENOENT) { try calls.unlink(directory.number, name, 0) }

@@ -50,7 +50,7 @@ extension ArtifactStore {
           }
           // Somebody is just writing it, or died doing so.
           let marker = try open(Self.markerName, in: directory)
-          guard try calls.status(marker.number).age > 60 else {
+          guard try fileSystemTime() - calls.status(marker.number).modified > 60 else {
             throw SystemCallError(call: "read", subject: Self.markerName, errno: EAGAIN)
           }
           try calls.unlink(directory.number, Self.markerName, 0)
@@ -82,11 +82,12 @@ extension ArtifactStore {
     }
   }
 
-  /// Attempts with pictures in a shard, last written at least so many seconds ago. Anything that this program has not
-  /// named is passed over.
+  /// Attempts with pictures in a shard, last written at least so many seconds ago by the file system's own clock. Anything
+  /// that this program has not named is passed over.
   package func attempts(in shard: String, olderThan seconds: Int) throws -> [AttemptFile] {
     try describingFailure(to: "list \(shard) under \(root)") {
       var found: Set<AttemptFile> = []
+      let now = try fileSystemTime()
       let parent = try open(shard, in: calls.openRoot(root))
       for name in try calls.list(parent.number) {
         guard let job = Int64(name), "\(job / 1000)" == shard, "\(job)" == name,
@@ -96,7 +97,7 @@ extension ArtifactStore {
           guard let attempt = Self.attempt(of: file), !found.contains(AttemptFile(job: job, attempt: attempt)),
             let picture = try? FileDescriptor(
               calls.open(directory.number, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)),
-            let status = try? calls.status(picture.number), status.isRegularFile, status.age >= seconds
+            let status = try? calls.status(picture.number), status.isRegularFile, now - status.modified >= seconds
           else { continue }
           found.insert(AttemptFile(job: job, attempt: attempt))
         }

@@ -28,8 +28,6 @@ package struct SystemCalls: Sendable {
     /// When it was last written to, in seconds since 1970 by the file system's clock, which on a network disk is another
     /// machine's.
     package var modified: Int
-    /// Seconds since the last write, by this machine's clock.
-    package var age: Int
   }
 }
 
@@ -85,7 +83,7 @@ extension SystemCalls {
         _ = try check("fstat", "descriptor \(file)") { unsafe fstat(file, &status) }
         return FileStatus(
           isRegularFile: status.st_mode & S_IFMT == S_IFREG, bytes: Int(status.st_size),
-          modified: status.st_mtim.tv_sec, age: time(nil) - status.st_mtim.tv_sec)
+          modified: status.st_mtim.tv_sec)
       },
       list: { directory in try names(in: directory) })
   }

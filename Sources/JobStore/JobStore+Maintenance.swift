@@ -2,7 +2,7 @@ internal import Postgres
 
 /// What one call of `maintain` did.
 public struct MaintenanceReport: Sendable, Equatable {
-  /// False: another worker was at it, and the rest is zero.
+  /// False: another worker was at it, or had just been, and the counts are zero.
   public var ran: Bool
   /// The database has been away: nothing is rescued until every worker has had the time to renew its lease.
   public var grace: Bool
@@ -30,10 +30,17 @@ extension JobStore {
   /// Every worker calls it every five seconds or so, with jitter; the database lets one at a time do the work. A job is
   /// rescued at most one lease and one such interval after its worker died. Scheduled jobs and retries start when it is
   /// called: `nextDue` says when that is worth while.
+  ///
+  /// - Parameter unlessWithin: do nothing if another call did it all so recently and no scheduled job is due. Of a
+  ///   thousand workers nearly all come within a second of another.
   @discardableResult
-  public func maintain() async throws -> MaintenanceReport {
+  public func maintain(unlessWithin: Duration = .zero) async throws -> MaintenanceReport {
     let row = try await repeatable(
-      "SELECT ran, grace, promoted, workers_lost, rescued, timed_out, pruned, expired, admitted, next_due FROM tintype.maintain()"
+      """
+      SELECT ran, grace, promoted, workers_lost, rescued, timed_out, pruned, expired, admitted, next_due
+        FROM tintype.maintain(make_interval(secs => $1))
+      """,
+      [.double(unlessWithin / .seconds(1))]
     ).only()
     return try MaintenanceReport(
       ran: row.decode("ran"), grace: row.decode("grace"), promoted: row.decode("promoted"),

@@ -19,7 +19,8 @@ public protocol OutputFolder: Sendable {
   /// The folder's parts, each of which can be searched in a moment.
   func parts() async throws -> [String]
 
-  /// Attempts that have pictures in a part, last written at least so long ago.
+  /// Attempts that have pictures in a part, last written at least so long ago by the clock that the files' times are from,
+  /// which need not be this machine's.
   func files(in part: String, olderThan age: Duration) async throws -> [AttemptFile]
 }
 

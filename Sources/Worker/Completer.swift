@@ -8,7 +8,7 @@ struct Completer: Sendable {
   /// Removes what a result left on disk.
   typealias Discard = @Sendable (Job, JobResult) async throws -> Void
 
-  let store: JobStore
+  let reports: Reports
   let discard: Discard
   let tally: JobTally
   let logger: Logger
@@ -27,9 +27,8 @@ struct Completer: Sendable {
     var outcome = outcome
     while true {
       do {
-        switch try await store.finish(
-          worker: attempt.workerID, attempt: attempt.job.attemptID, job: attempt.job.id, outcome: outcome)
-        {
+        let report = AttemptReport(attempt: attempt.job.attemptID, job: attempt.job.id, outcome: outcome)
+        switch try await reports.deliver(report, by: attempt.workerID) {
         case .applied(let state): return log(attempt, outcome, state: "\(state)")
         case .leaseLost: return await drop(attempt, outcome.result)
         }

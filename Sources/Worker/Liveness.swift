@@ -56,8 +56,12 @@ public struct Liveness: Sendable, Equatable {
   }
 
   /// The attempts that have hung.
+  ///
+  /// Pictures are drawn one after another, so one that waits for the model may wait for another slot's picture: as long as
+  /// anything here gets further, it has not hung.
   package func stalled(_ attempts: [Attempt], at now: ContinuousClock.Instant) -> [Attempt] {
-    attempts.filter { now - $0.advanced > budget($0) }
+    guard let latest = attempts.map(\.advanced).max() else { return [] }
+    return attempts.filter { now - ($0.phase == "load_model" ? latest : $0.advanced) > budget($0) }
   }
 
   private func budget(_ attempt: Attempt) -> Duration { phaseBudgets[attempt.phase] ?? defaultBudget }

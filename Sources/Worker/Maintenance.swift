@@ -13,7 +13,7 @@ struct Maintenance: Sendable {
     while !Task.isCancelled {
       var pause = interval.jittered()
       do {
-        let report = try await store.maintain()
+        let report = try await store.maintain(unlessWithin: .seconds(1))
         if report.workersLost + report.rescued + report.timedOut > 0 {
           logger.notice(
             "rescued jobs: \(report.workersLost) workers lost, \(report.rescued) jobs taken back, \(report.timedOut) overdue"

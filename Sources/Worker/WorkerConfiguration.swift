@@ -8,7 +8,8 @@ public struct WorkerConfiguration: Sendable {
   public var version: String
   /// The queues it serves.
   public var queues: [String] = ["default"]
-  /// How many jobs run at once. One, because a single picture already keeps all cores busy.
+  /// How many jobs are held at once. One, because a single picture already keeps all cores busy; with two, files are read and
+  /// written meanwhile.
   public var slots = 1
   /// Claim for several slots only jobs of one shape: same model, size, steps and kind of start.
   public var claimsAlike = false

@@ -66,7 +66,7 @@ struct WorkerParts: Sendable {
       store: JobStore(session: heartbeatSession), registration: registration, attempts: attempts,
       configuration: configuration, models: models, processID: getpid(), logger: logger)
     let store = JobStore(session: session)
-    completer = Completer(store: store, discard: discard, tally: tally, logger: logger)
+    completer = Completer(reports: Reports(store: store), discard: discard, tally: tally, logger: logger)
     producer = Producer(
       store: store, registration: registration, attempts: attempts,
       executor: Executor(handler: handler, attempts: attempts, completer: completer, logger: logger),

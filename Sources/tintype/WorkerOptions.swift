@@ -10,6 +10,8 @@ struct WorkerOptions: ParsableArguments {
   @Option(name: Settings.output.name, help: Settings.output.help) var output: String?
   @Option(name: Settings.input.name, help: Settings.input.help) var input: String?
   @Option(name: Settings.queues.name, help: Settings.queues.help) var queue: [NameList] = []
+  @Option(name: Settings.slots.name, help: Settings.slots.help) var slots: PositiveInteger?
+  @Flag(name: Settings.sameShape.name, help: Settings.sameShape.help) var sameShape = false
   @Option(name: Settings.maxJobs.name, help: Settings.maxJobs.help) var maxJobs: PositiveInteger?
   @Option(name: Settings.maxPixels.name, help: Settings.maxPixels.help) var maxPixels: PositiveInteger?
   @Option(name: Settings.idleExit.name, help: Settings.idleExit.help) var idleExit: Seconds?
@@ -76,6 +78,8 @@ struct WorkerSettings: Sendable {
       name: try Settings.workerName.resolve(options.name) ?? "\(host)-\(ProcessInfo.processInfo.processIdentifier)",
       host: host, version: Version.text)
     configuration.queues = try Settings.queues.require(NameList.joining(options.queue)).names
+    configuration.slots = try Settings.slots.require(options.slots).value
+    configuration.claimsAlike = try Settings.sameShape.require(options.sameShape ? true : nil)
     configuration.maxJobs = try Settings.maxJobs.resolve(options.maxJobs)?.value
     configuration.idleExit = try Settings.idleExit.resolve(options.idleExit)?.duration
     configuration.drainTimeout = try Settings.drainTimeout.require(options.drainTimeout).duration

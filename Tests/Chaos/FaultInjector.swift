@@ -29,7 +29,13 @@ final class FaultInjector: Sendable {
           try await Task.sleep(for: .seconds(seconds))
         }
       case .lockTable(let seconds): return try await withServer { try await lockTable(seconds) }
-      case .deadlock: return try await withServer { try await deadlock() }
+      case .deadlock:
+        let isDone = Mutex(false)
+        _ = try await withServer {
+          let happened = try await deadlock()
+          isDone.withLock { $0 = happened }
+        }
+        return isDone.withLock { $0 }
       case .pause(let seconds): return try await withServer { try await pause(seconds) }
       default:
         var isDone = false
@@ -162,22 +168,29 @@ final class FaultInjector: Sendable {
 
   /// A worker that ends an attempt locks the job, then the attempt. This locks the attempt, waits for the worker to
   /// stand there with the job in its hand, and asks for the job.
-  private func deadlock() async throws {
+  ///
+  /// - Returns: whether the circle closed and the worker was the one who had to give way.
+  private func deadlock() async throws -> Bool {
     try await withAdministrator { connection in
       // The other one is to be the victim: whoever has waited for this long looks whether it waits in a circle.
-      try await connection.execute("SET deadlock_timeout = '20 s'; SET lock_timeout = '10 s'; BEGIN")
-      let held = try await connection.query(
-        "SELECT job_id FROM tintype.attempts WHERE finished_at IS NULL ORDER BY id DESC LIMIT 1 FOR UPDATE")
-      if let job = try held.rows.first?.decode("job_id", Int64.self) {
-        for _ in 0..<200 {
+      try await connection.execute("SET deadlock_timeout = '20 s'; SET lock_timeout = '10 s'")
+      return try await connection.transaction { connection in
+        let held = try await connection.query(
+          "SELECT job_id FROM tintype.attempts WHERE finished_at IS NULL ORDER BY id DESC LIMIT 1 FOR UPDATE")
+        guard let job = try held.rows.first?.decode("job_id", Int64.self) else { return false }
+        var victims = 0
+        for _ in 0..<200 where victims == 0 {
+          // Of the locks, which are as they are; pg_stat_activity stays as a transaction first saw it.
           let waiting = try await connection.query(
-            "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-          if !waiting.rows.isEmpty { break }
-          try await Task.sleep(for: .milliseconds(20))
+            "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+          victims = waiting.rows.count
+          if victims == 0 { try await Task.sleep(for: .milliseconds(20)) }
         }
+        guard victims > 0 else { return false }
+        // Granted when the victim has let go.
         try await connection.query("SELECT FROM tintype.jobs WHERE id = $1 FOR UPDATE", [.int(job)])
+        return true
       }
-      try await connection.execute("ROLLBACK")
     }
   }
 

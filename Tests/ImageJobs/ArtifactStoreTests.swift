@@ -149,10 +149,10 @@ import Testing
 
   @Test func aWrongClockSweepsNothingThatIsBeingWritten() throws {
     var calls = SystemCalls.kernel
-    // To a machine whose clock is a day ahead, every file looks a day old.
+    // To a machine whose clock is a day ahead of the file server's, every file looks a day old.
     calls.status = { file in
       var status = try SystemCalls.kernel.status(file)
-      status.age += 86_400
+      status.modified -= 86_400
       return status
     }
     _ = try store()

@@ -73,6 +73,22 @@ import Testing
     #expect(try await keeper.files(in: "12", olderThan: .seconds(3600)) == [])
   }
 
+  /// On a network disk files have another machine's times.
+  @Test(arguments: [-86_400, 86_400]) func aFilesAgeIsJudgedByTheClockThatDatedIt(offBy seconds: Int) async throws {
+    var calls = SystemCalls.kernel
+    calls.status = { file in
+      var status = try SystemCalls.kernel.status(file)
+      status.modified += seconds
+      return status
+    }
+    let keeper = OutputHousekeeper(of: try ArtifactStore(root: folder.path, workerName: "v", calls: calls))
+    try write(job: 7, attempt: 1)
+    #expect(try await keeper.files(in: "0", olderThan: .seconds(3600)) == [])
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSinceNow: -7200)], ofItemAtPath: folder.path + "/0/7/1-0.png")
+    #expect(try await keeper.files(in: "0", olderThan: .seconds(3600)) == [AttemptFile(job: 7, attempt: 1)])
+  }
+
   @Test func aMarkerThatSomebodyLeftHalfWrittenIsMadeAnewAfterAWhile() async throws {
     let marker = folder.path + "/.tintype"
     #expect(FileManager.default.createFile(atPath: marker, contents: Data()))

@@ -44,6 +44,58 @@ import Testing
     }
   }
 
+  /// The same for what tenants, keys and everybody's maintenance add: each of these reads a few rows a job or a key, and never
+  /// a line.
+  @Test func noStatementReadsMoreThanItsOwnTenantsKeysAndDueJobs() async throws {
+    try await withQueue { queue in
+      try await queue.sql("ALTER TABLE tintype.jobs SET (autovacuum_enabled = off)")
+      try await queue.sql("ANALYZE tintype.jobs, tintype.attempts")
+      // 3,000 that wait, of 30 tenants with 100 jobs each; 2,000 of one key, of which one runs; 1,000 that are not due, 1,000 over.
+      try await queue.sql(
+        "INSERT INTO tintype.jobs (prompt, tenant) SELECT 'x', 't' || n % 30 FROM generate_series(1, 3000) n")
+      try await queue.sql("UPDATE tintype.queues SET max_running_per_key = 1, retention = '1 hour'")
+      try await queue.sql(
+        "INSERT INTO tintype.jobs (prompt, concurrency_key, priority) SELECT 'x', 'k', 1000 FROM generate_series(1, 2000)"
+      )
+      try await queue.sql(
+        "INSERT INTO tintype.jobs (prompt, run_at, deadline) SELECT 'x', now() + interval '1 h', now() + interval '2 h' FROM generate_series(1, 1000)"
+      )
+      try await queue.sql("INSERT INTO tintype.jobs (prompt, priority) SELECT 'over', 1 FROM generate_series(1, 1000)")
+      let worker = try await queue.worker(lease: .seconds(600))
+      try await queue.sql("SELECT tintype.cancel(id) FROM tintype.jobs WHERE prompt = 'over'")
+      // Throttles the key's jobs, two hundred at a look.
+      for _ in 0..<12 { try await queue.sql("SELECT FROM tintype.claim(\(worker), '{default}', '{m}', 1)") }
+      #expect(try await queue.value("SELECT count(*) FROM tintype.jobs WHERE throttled") == 1999)
+      let read = try await queue.connection.transaction { connection -> [String: Int] in
+        var read: [String: Int] = [:]
+        func count(_ name: String, _ sql: String) async throws {
+          func rows() async throws -> Int {
+            try await connection.query(
+              """
+              SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) AS rows FROM pg_stat_xact_user_tables
+               WHERE schemaname = 'tintype' AND relname IN ('jobs', 'attempts')
+              """
+            ).rows[0].decode("rows")
+          }
+          let before = try await rows()
+          try await connection.query(sql)
+          read[name] = try await rows() - before
+        }
+        try await count("maintain", "SELECT tintype.maintain('0')")
+        try await count("insert", "INSERT INTO tintype.jobs (prompt, tenant) VALUES ('x', 't1')")
+        try await count("insert with key", "INSERT INTO tintype.jobs (prompt, concurrency_key) VALUES ('x', 'k')")
+        try await count("claim", "SELECT FROM tintype.claim(\(worker), '{default}', '{m}', 1)")
+        try await count("claim of ten", "SELECT FROM tintype.claim(\(worker), '{default}', '{m}', 10)")
+        try await count("alike", "SELECT FROM tintype.claim(\(worker), '{default}', '{m}', 10, NULL, true)")
+        return read
+      }
+      // A claim of ten alike looks at the next sixty-four of its line.
+      for (name, most) in [
+        ("maintain", 60), ("insert", 20), ("insert with key", 20), ("claim", 40), ("claim of ten", 200), ("alike", 400),
+      ] { #expect(read[name, default: .max] <= most, "\(name): \(read)") }
+    }
+  }
+
   /// Claims, outcomes of every kind, cancels, retries, rescues, chains and maintenance, all at once and all in each
   /// other's way.
   @Test func everythingAtOnceLeavesNothingInconsistent() async throws {

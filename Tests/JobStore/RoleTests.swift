@@ -197,8 +197,8 @@ import Testing
       let allowed = try Set(all.filter { try $0.decode("allowed") }.map { try $0.decode("name", String.self) })
       let submits: Set = ["enqueue", "cancel", "retry", "retry_failed"]
       let works: Set = [
-        "register_worker", "claim", "heartbeat", "finish", "stop_worker", "maintain", "installation_id", "own_output",
-        "removals_due", "removals_done", "orphans",
+        "register_worker", "claim", "heartbeat", "finish", "finish_all", "stop_worker", "maintain", "installation_id",
+        "own_output", "removals_due", "removals_done", "orphans",
       ]
       let expected: [String: Set<String>] = [
         "enqueuer": submits, "worker": works, "reader": [], "admin": submits.union(["pause", "resume", "drain"]),

@@ -8,57 +8,102 @@ import Testing
 /// A rolling upgrade: the database is migrated first, and workers of the version before go on, and start, until each has
 /// been replaced.
 @Suite struct UpgradeTests {
-  /// The statements of the program before, as it sends them, one a line: `name: SQL`.
-  private static func statements() throws -> [String: String] {
-    let text = try String(contentsOf: ProjectFiles.fixtures.appending(path: "upgrade/V0008.sql"), encoding: .utf8)
-    var statements: [String: String] = [:]
-    for line in text.split(separator: "\n") where !line.hasPrefix("--") {
-      let parts = line.split(separator: ":", maxSplits: 1)
-      statements[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces)
-    }
-    return statements
-  }
+  /// A program of an earlier version, as its statements.
+  private struct OldProgram {
+    let connection: PostgresConnection
+    private let statements: [String: String]
 
-  @Test func theVersionBeforeWorksOnThisSchema() async throws {
-    let old = try Self.statements()
-    try await withQueue { queue in
-      func send(_ name: String, _ parameters: [PostgresValue?] = []) async throws -> PostgresRow {
-        let sql = try #require(old[name])
-        return try #require(await queue.sql(sql, parameters).first)
+    /// - Parameter version: its last migration, and the name of the fixture that holds its statements.
+    init(_ version: String, on connection: PostgresConnection) throws {
+      self.connection = connection
+      let text = try String(
+        contentsOf: ProjectFiles.fixtures.appending(path: "upgrade/\(version).sql"), encoding: .utf8)
+      var statements: [String: String] = [:]
+      for line in text.split(separator: "\n") where !line.hasPrefix("--") {
+        let parts = line.split(separator: ":", maxSplits: 1)
+        statements[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces)
       }
-      let worker: Int64 = try await send(
-        "register",
-        [
-          .text("old"), .text("h"), .int(1), .text("0"), .textArray(["default"]), .textArray(["m"]), .int(1),
-          .text("20 seconds"),
-        ]
+      self.statements = statements
+    }
+
+    /// Sends a statement; parameters that are not given are null.
+    func send(_ name: String, _ parameters: PostgresValue?...) async throws -> PostgresRow? {
+      let sql = try #require(statements[name])
+      let count = sql.matches(of: /\$(\d+)/).compactMap { Int($0.output.1) }.max() ?? 0
+      let unset = [PostgresValue?](repeating: nil, count: count - parameters.count)
+      return try await connection.query(sql, parameters + unset).rows.first
+    }
+
+    func register() async throws -> Int64 {
+      try await #require(
+        send(
+          "register", .text("old"), .text("h"), .int(1), .text("0"), .textArray(["default"]), .textArray(["m"]),
+          .int(1),
+          .text("20 seconds"))
       ).decode("id")
-      // Side by side with a worker of this version, which has the model in memory.
-      let new = try await queue.worker()
-      _ = try await queue.store.claim(worker: new, queues: ["default"], models: ["m"], limit: 1, loaded: ["m"])
-      let unset = [PostgresValue?](repeating: nil, count: 19)
-      let id: Int64 = try await send("enqueue", [.text("a red boat")] + unset).decode("id")
-      let job = try await send("claim", [.int(worker), .textArray(["default"]), .textArray(["m"]), .int(1)])
-      #expect(try job.decode("id") == id)
-      let attempt: Int64 = try job.decode("attempt_id")
-      let beat = try await send(
-        "heartbeat",
-        [.int(worker), .text(#"[{"attempt": \#(attempt), "phase": "denoise", "step": 1, "progress": 0.5}]"#)])
-      #expect(try beat.decode("fenced", Bool.self) == false)
+    }
+
+    func enqueue() async throws -> Int64 { try await #require(send("enqueue", .text("a red boat"))).decode("id") }
+
+    func claim(_ worker: Int64) async throws -> (id: Int64, attempt: Int64) {
+      let job = try await #require(
+        send("claim", .int(worker), .textArray(["default"]), .textArray(["m"]), .int(1)))
+      return (try job.decode("id"), try job.decode("attempt_id"))
+    }
+
+    func succeed(_ worker: Int64, _ job: (id: Int64, attempt: Int64)) async throws -> String? {
       let images = """
         [{"index": 0, "path": "0/1/1-0.png", "sha256": "\(String(repeating: "a5", count: 32))", "bytes": 9, "width": 8,
           "height": 8, "seed": 1}]
         """
-      let state: String = try await send(
-        "finish",
-        [
-          .int(worker), .int(attempt), .int(id), .text("succeeded"), nil, nil, .bool(false), .text(images),
-          .textArray([]), .text("{}"),
-        ]
+      return try await #require(
+        send(
+          "finish", .int(worker), .int(job.attempt), .int(job.id), .text("succeeded"), nil, nil, .bool(false),
+          .text(images), .textArray([]), .text("{}"))
       ).decode("state")
-      #expect(state == "succeeded")
-      #expect(try await send("maintain").decode("ran", Bool.self))
-      #expect(try await send("stop", [.int(worker)]).decode("released") == 0)
+    }
+  }
+
+  @Test(arguments: ["V0008", "V0014"]) func theVersionBeforeWorksOnThisSchema(version: String) async throws {
+    try await withQueue { queue in
+      let old = try OldProgram(version, on: queue.connection)
+      let worker = try await old.register()
+      // Side by side with a worker of this version, which has the model in memory.
+      let new = try await queue.worker()
+      _ = try await queue.store.claim(worker: new, queues: ["default"], models: ["m"], limit: 1, loaded: ["m"])
+      let id = try await old.enqueue()
+      let job = try await old.claim(worker)
+      #expect(job.id == id)
+      let progress = #"[{"attempt": \#(job.attempt), "phase": "denoise", "step": 1, "progress": 0.5}]"#
+      let beat = try await #require(old.send("heartbeat", .int(worker), .text(progress)))
+      #expect(try beat.decode("fenced", Bool.self) == false)
+      #expect(try await old.succeed(worker, job) == "succeeded")
+      try await queue.sql("UPDATE tintype.maintenance SET last_run_at = now() - interval '5 seconds'")
+      #expect(try await #require(old.send("maintain")).decode("ran", Bool.self))
+      #expect(try await #require(old.send("stop", .int(worker))).decode("released", Int.self) == 0)
+    }
+  }
+
+  /// The migration comes while a job runs: what the old schema began, the new one ends, whoever reports it.
+  @Test func aJobThatRunsThroughTheMigrationEndsOnce() async throws {
+    try await withDatabase { url in
+      let connection = try await PostgresConnection.connect(PostgresConfiguration(url: url))
+      try await Migrator(connection: connection, migrations: Array(migrations.prefix(14))).migrate()
+      let old = try OldProgram("V0014", on: connection)
+      let worker = try await old.register()
+      for _ in 0..<3 { _ = try await old.enqueue() }
+      let (first, second) = (try await old.claim(worker), try await old.claim(worker))
+      try await Migrator(connection: connection).migrate()
+      #expect(try await old.succeed(worker, first) == "succeeded")
+      // Said twice, as after a lost answer; and what the fence refused before, it refuses now.
+      #expect(try await old.succeed(worker, first) == "succeeded")
+      #expect(try await old.succeed(worker + 1, second) == nil)
+      let third = try await old.claim(worker)
+      #expect(third.attempt > second.attempt)
+      #expect(try await #require(old.send("stop", .int(worker))).decode("released", Int.self) == 2)
+      let states = try await connection.query("SELECT state FROM tintype.jobs ORDER BY id").rows
+      #expect(try states.map { try $0.decode("state", String.self) } == ["succeeded", "ready", "ready"])
+      await connection.close()
     }
   }
 

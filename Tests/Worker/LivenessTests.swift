@@ -25,6 +25,12 @@ import Worker
     #expect(stall(heartbeat: 11, [("denoise", 0)], at: 11)?.contains("4711") == true)
   }
 
+  @Test func whoWaitsForAnothersPictureHasNotHung() {
+    #expect(stall(heartbeat: 500, [("load_model", 0), ("denoise", 495)], at: 500) == nil)
+    // Nobody gets further: both may be waiting for what has hung.
+    #expect(stall(heartbeat: 500, [("load_model", 0), ("load_model", 399)], at: 500)?.contains("load_model") == true)
+  }
+
   @Test func oneHungAttemptAmongMovingOnesIsAStall() {
     #expect(stall(heartbeat: 30, [("denoise", 29), ("decode", 5)], at: 30)?.contains("decode") == true)
   }

@@ -34,6 +34,15 @@ enum Settings {
       + "up to 4096 × 4096; memory decides what a machine can do.", default: PositiveInteger(2048 * 2048))
   static let idleExit = Setting<Seconds>(
     "idle-exit", "SECONDS", "Stop when no job was found for this long.", defaultText: "never")
+  static let slots = Setting<PositiveInteger>(
+    "slots", "N",
+    "Jobs taken at once. Pictures are drawn one after another all the same; with 2, the next job's start picture is read and the "
+      + "last one's file written while one is drawn, and a job more waits here instead of going to another worker.",
+    default: PositiveInteger(1))
+  static let sameShape = Setting<Bool>(
+    "same-shape", "BOOL",
+    "With several slots: take only jobs like the first at once: same model, size, steps and kind of start.",
+    default: false)
   static let workerName = Setting<String>(
     "name", "NAME", "The worker's name in tintype.workers and in logs.", defaultText: "host name and process id")
 
@@ -91,7 +100,7 @@ enum Settings {
   /// In the order of the documentation.
   static let all: [(section: String, settings: [any SettingDescription])] = [
     ("Where things are", [databaseURL, models, output, input, stateDirectory]),
-    ("What a worker takes", [queues, maxJobs, maxPixels, idleExit, workerName]),
+    ("What a worker takes", [queues, slots, sameShape, maxJobs, maxPixels, idleExit, workerName]),
     (
       "How a worker runs", [drainTimeout, lease, threads, precision, cacheDirectory, memoryLimit, residentModels, lazy]
     ),

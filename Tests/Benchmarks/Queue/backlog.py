@@ -87,10 +87,7 @@ def main() -> None:
                 FROM generate_series(1, %d) n, LATERAL (SELECT now() - interval '1 day' + n * interval '0.05 s' AS t) x""" % options.waiting)
         server.psql(system.name, "ALTER SYSTEM RESET synchronous_commit", "SELECT pg_reload_conf()", "VACUUM ANALYZE", "CHECKPOINT")
         if options.renice is not None:
-            # Those that exist; whatever starts later inherits from the first.
-            main_process = (server.folder / "data/postmaster.pid").read_text().split()[0]
-            processes = subprocess.run(["pgrep", "-P", main_process], capture_output=True, text=True).stdout.split()
-            subprocess.run(["renice", "-n", str(options.renice), "-p", main_process, *processes], check=True, stdout=subprocess.DEVNULL)
+            server.prioritise(options.renice)
         print("| load | claims a second | p50 ms | p99 ms | largest ms |\n|---|---|---|---|---|", flush=True)
         for rate, hold, sync in [(150, False, "on"), (150, False, "off"), (350, False, "off"), (0, False, "off"), (150, True, "off")]:
             command = [*options.quiet.split(), sys.executable, __file__, "--phase", f"{server.url(system.name)} {rate} {hold} {sync}",

@@ -52,6 +52,16 @@ class Cluster:
             command += ["-c", statement]
         return subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout.strip()
 
+    def prioritise(self, nice: int) -> None:
+        """Of all its processes. A session is an autogroup where the kernel has those, and then niceness counts only within:
+        the group has one of its own."""
+        main = (self.folder / "data/postmaster.pid").read_text().split()[0]
+        children = subprocess.run(["pgrep", "-P", main], capture_output=True, text=True).stdout.split()
+        subprocess.run(["renice", "-n", str(nice), "-p", main, *children], check=True, stdout=subprocess.DEVNULL)
+        group = pathlib.Path(f"/proc/{main}/autogroup")
+        if group.exists():
+            group.write_text(str(nice))
+
     def control(self, *words: str) -> None:
         command = unprivileged(self.bin / "pg_ctl", "-D", self.folder / "data", "-l", self.folder / "log", "-w", *words)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")

@@ -16,9 +16,9 @@ from cluster import cluster
 from systems import ALL
 
 
-def measure(server, system, clients: int, seconds: float, quiet: list[str]) -> dict:
+def measure(server, system, clients: int, seconds: float, batch: int, quiet: list[str]) -> dict:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script, tempfile.TemporaryDirectory() as logs:
-        script.write(system.script())
+        script.write(system.script() if batch == 1 else system.batch_script(batch))
         script.flush()
         command = [*quiet, str(server.bin / "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds),
                    # Deadlocks and the like are tried again, as each of these clients does.
@@ -29,7 +29,7 @@ def measure(server, system, clients: int, seconds: float, quiet: list[str]) -> d
             raise SystemExit(f"{system.name}: {done.stderr[:1000]}")
         rate = float(re.search(r"tps = ([\d.]+) \(without", done.stdout).group(1))
         times = sorted(int(line.split()[2]) for log in pathlib.Path(logs).iterdir() for line in log.open())
-    return {"rate": rate, "p50": times[len(times) // 2] / 1000, "p99": times[int(len(times) * 0.99)] / 1000}
+    return {"rate": rate * batch, "p50": times[len(times) // 2] / 1000, "p99": times[int(len(times) * 0.99)] / 1000}
 
 
 def main() -> None:
@@ -37,14 +37,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=8, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--batch", type=int, default=1, help="jobs claimed and finished by one statement each, of the systems that can")
     parser.add_argument("--jobs", type=int, default=30_000, help="waiting at the start of each measurement")
     parser.add_argument("--only", nargs="*", help="names of systems")
     parser.add_argument("--folder", help="where the server's data lie")
     parser.add_argument("--no-fsync", action="store_true", help="commit without waiting for the disk: what the processor takes")
+    parser.add_argument("--priority", type=int, help="of the server while it is measured, as nice counts")
     parser.add_argument("--quiet", default="", help="a command to run each measurement under")
     options = parser.parse_args()
     with cluster(options.folder, "synchronous_commit = off\n" if options.no_fsync else "") as server:
         systems = [kind() for kind in ALL if not options.only or kind.name in options.only]
+        if options.batch > 1:
+            systems = [system for system in systems if system.batch_script(options.batch)]
+        if options.priority is not None:
+            server.prioritise(options.priority)
         for system in systems:
             server.psql("postgres", f"CREATE DATABASE {system.name}")
             system.install(server)
@@ -55,7 +61,7 @@ def main() -> None:
                 for system in systems[round % len(systems):] + systems[:round % len(systems)]:
                     system.fill(server, options.jobs)
                     server.psql(system.name, "VACUUM ANALYZE", "CHECKPOINT")
-                    result = measure(server, system, clients, options.seconds, options.quiet.split())
+                    result = measure(server, system, clients, options.seconds, options.batch, options.quiet.split())
                     found.setdefault((system.name, clients), []).append(result)
                     print(system.name, clients, result, file=sys.stderr, flush=True)
         print("| queue | " + " | ".join(f"{clients} clients" for clients in options.clients) + " |")

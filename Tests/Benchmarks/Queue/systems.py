@@ -36,6 +36,10 @@ class System:
         """A pgbench script: claims one job, then says that it succeeded. Two transactions, as in life."""
         raise NotImplementedError
 
+    def batch_script(self, jobs: int) -> str | None:
+        """The same for several jobs at once, each step one statement; None where the system has no such statements."""
+        return None
+
 
 class Tintype(System):
     name = "tintype"
@@ -60,6 +64,16 @@ class Tintype(System):
 \\set worker :client_id + 1
 SELECT id AS job, attempt_id AS attempt FROM tintype.claim(:worker, '{{default}}', '{{bench}}', 1) \\gset
 SELECT tintype.finish(:worker, :attempt, :job, 'succeeded', NULL, NULL, false, '{self.image}', '{{}}', '{{"unet": 0.5}}');
+"""
+
+    def batch_script(self, jobs):
+        # A worker writes the reports itself; here the server has to put them together, too.
+        report = ('{"attempt":%s,"job":%s,"outcome":"succeeded","images":' + self.image
+                  + ',"warnings":[],"timings":{"unet":0.5}}')
+        return f"""
+\\set worker :client_id + 1
+SELECT '[' || string_agg(format('{report}', attempt_id, id), ',') || ']' AS reports FROM tintype.claim(:worker, '{{default}}', '{{bench}}', {jobs}) \\gset
+SELECT count(state) FROM tintype.finish_all(:worker, :reports);
 """
 
 
@@ -100,6 +114,18 @@ WITH next AS (
          attempted_by = array_append(attempted_by, 'client')
     FROM next WHERE job.id = next.id RETURNING job.id AS job \\gset
 UPDATE job SET state = 'completed', finalized_at = now() WHERE id = :job AND state = 'running';
+"""
+
+    def batch_script(self, jobs):
+        return f"""
+WITH next AS (
+    SELECT id FROM job WHERE state = 'available' AND queue = 'default' AND scheduled_at <= now()
+     ORDER BY priority, scheduled_at, id LIMIT {jobs} FOR UPDATE SKIP LOCKED),
+  claimed AS (
+    UPDATE job SET state = 'running', attempt = attempt + 1, attempted_at = now(), attempted_by = array_append(attempted_by, 'client')
+      FROM next WHERE job.id = next.id RETURNING job.id)
+  SELECT array_agg(id)::text AS jobs FROM claimed \\gset
+UPDATE job SET state = 'completed', finalized_at = now() WHERE id = ANY (:jobs::bigint[]) AND state = 'running';
 """
 
 
@@ -158,22 +184,34 @@ class PgQueuer(System):
         cluster.psql(self.name, query)
 
     def script(self):
+        return self.statements(1)
+
+    def batch_script(self, jobs):
+        return self.statements(jobs)
+
+    def statements(self, jobs: int) -> str:
         from pgqueuer.adapters.persistence import qb
 
         builder = qb.QueryQueueBuilder()
         query = builder.build_dequeue_query(
-            batch_size=1, entrypoints=["image"], concurrency_limits=[0], queue_manager_id=uuid.uuid4(),
+            batch_size=jobs, entrypoints=["image"], concurrency_limits=[0], queue_manager_id=uuid.uuid4(),
             global_concurrency_limit=None, heartbeat_timeout=timedelta(seconds=30))
-        literals = {1: "1", 2: "'{image}'", 3: f"'{uuid.uuid4()}'", 4: "'30 s'"}
+        literals = {1: str(jobs), 2: "'{image}'", 3: f"'{uuid.uuid4()}'", 4: "'30 s'"}
         claim = query.sql
         finish = builder.build_log_job_query()
         for number, literal in sorted(literals.items(), reverse=True):
             claim = claim.replace(f"${number}", literal)
-        # pgbench's variables: the id of the job that was claimed.
-        finish = finish.replace("$1", "ARRAY[:id]").replace("$2", "'{successful}'").replace("$3", "'{NULL}'")
+        # pgbench's variables: the ids of the jobs that were claimed, in one row.
+        finish = (finish.replace("$1", ":ids").replace("$2", f"array_fill('successful'::text, ARRAY[{jobs}])")
+                  .replace("$3", f"array_fill(NULL::text, ARRAY[{jobs}])"))
         # Each statement on one line, without comments.
         flat = [" ".join(line.split("--")[0].strip() for line in text.splitlines()) for text in (claim, finish)]
-        return f"\n{flat[0].rstrip(' ;')} \\gset\n{flat[1].rstrip(' ;')};\n"
+        columns = "SELECT * FROM claimed"
+        if columns not in flat[0]:
+            raise SystemExit("PgQueuer's dequeue query does not end as this script expects: look at it anew")
+        flat[0] = flat[0].replace(columns, "SELECT array_agg(id ORDER BY id)::text AS ids FROM claimed").split(" ORDER BY priority DESC, id ASC ;")[0]
+        flat[0] = flat[0][: flat[0].rindex("FROM claimed") + len("FROM claimed")]
+        return f"\n{flat[0]} \\gset\n{flat[1].rstrip(' ;')};\n"
 
 
 ALL = [Tintype, RiverShape, Procrastinate, PgQueuer]
