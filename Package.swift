@@ -20,7 +20,10 @@ let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 /// beside `Sources/Kernels` are symbolic links to it. Whole modules: the inner loops are inlined across files.
 let kernels: [SwiftSetting] = strict + [.unsafeFlags(["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"])]
 #if arch(x86_64)
-  let instructionSets = [("KernelsAVX2", ["-march=x86-64-v3"]), ("KernelsAVX512", ["-march=x86-64-v4"])]
+  let instructionSets = [
+    ("KernelsAVX2", ["-march=x86-64-v3"]), ("KernelsAVX512", ["-march=x86-64-v4"]),
+    ("KernelsAVX512VNNI", ["-march=x86-64-v4", "-mavx512vnni"]),
+  ]
 #else
   let instructionSets: [(String, [String])] = []
 #endif
@@ -146,6 +149,10 @@ let package = Package(
 
     .executableTarget(
       name: "KernelBenchmarks", dependencies: ["Tensors"], path: "Tests/Benchmarks/Kernels", swiftSettings: strict),
+
+    .executableTarget(
+      name: "FidelityBenchmark", dependencies: ["Diffusion", "Tensors"], path: "Tests/Benchmarks/Fidelity",
+      swiftSettings: strict),
 
     // Tests. TestSupport is never linked into a product.
     .target(
