@@ -7,7 +7,9 @@
   package var rows: Int
   /// Features of the input.
   package var depth: Int
-  /// The rounded input, written by ``Int8Kernels/int8Round(_:blocks:)``; 64-byte aligned.
+  /// The row block that `rounded` begins with.
+  package var firstBlock: Int
+  /// The rounded input of some row blocks, written by ``Int8Kernels/int8Round(_:blocks:)``; 64-byte aligned.
   package var rounded: UnsafeMutableRawPointer
   /// As ``Int8Layout`` says, of `columns` or, if gated, `2 · columns` columns, values before gates.
   package var weight: UnsafeRawPointer
@@ -22,12 +24,14 @@
 
   /// All of it.
   package init(
-    source: UnsafePointer<Float>, rows: Int, depth: Int, rounded: UnsafeMutableRawPointer, weight: UnsafeRawPointer,
+    source: UnsafePointer<Float>, rows: Int, depth: Int, firstBlock: Int, rounded: UnsafeMutableRawPointer,
+    weight: UnsafeRawPointer,
     columns: Int, isGated: Bool, target: UnsafeMutablePointer<Float>, epilogue: LinearEpilogue
   ) {
     unsafe self.source = source
     unsafe self.rows = rows
     unsafe self.depth = depth
+    unsafe self.firstBlock = firstBlock
     unsafe self.rounded = rounded
     unsafe self.weight = weight
     unsafe self.columns = columns
@@ -46,8 +50,8 @@ package protocol Int8Kernels: Sendable {
   /// Row blocks, the units of ``int8Round(_:blocks:)`` and ``int8Linear(_:blocks:columns:workspace:)``.
   static func int8Blocks(rows: Int) -> Int
 
-  /// Bytes that the rounded input of all row blocks takes.
-  static func int8RoundedBytes(rows: Int, depth: Int) -> Int
+  /// Bytes that the rounded input of a row block takes, a whole number of cache lines.
+  static func int8BlockBytes(depth: Int) -> Int
 
   /// Rounds some row blocks of the input.
   static func int8Round(_ task: Int8LinearTask, blocks: Range<Int>)

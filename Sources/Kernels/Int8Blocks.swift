@@ -35,7 +35,7 @@ enum Int8Shape {
   init(_ task: Int8LinearTask, block: Int) {
     let lineWords = unsafe Int8Layout.groups(task.depth) &* Int8Layout.groupQuads &* Int8Shape.lineWords
     let bytes = unsafe Self.byteCount(depth: task.depth)
-    unsafe lines = (task.rounded + block &* bytes).assumingMemoryBound(to: Int32.self)
+    unsafe lines = (task.rounded + (block &- task.firstBlock) &* bytes).assumingMemoryBound(to: Int32.self)
     unsafe zeros = lines + lineWords
     unsafe scales = UnsafeMutableRawPointer(zeros + Int8Shape.slots).assumingMemoryBound(to: Float.self)
     unsafe inverses = scales + Int8Shape.slots
@@ -55,8 +55,8 @@ enum Int8Shape {
 extension VectorKernels {
   package static func int8Blocks(rows: Int) -> Int { Int8Shape.blocks(rows) }
 
-  package static func int8RoundedBytes(rows: Int, depth: Int) -> Int {
-    unsafe Int8Shape.blocks(rows) * Int8RowBlock.byteCount(depth: depth)
+  package static func int8BlockBytes(depth: Int) -> Int {
+    unsafe Int8RowBlock.byteCount(depth: depth)
   }
 
   package static var int8Workspace: Int { Int8Shape.rows * PanelShape.width }

@@ -108,6 +108,9 @@ public enum SafetensorsWriter {
   }
 
   private static func header(of entries: [Entry], metadata: [String: String], path: String) throws -> [UInt8] {
+    let header = try header(
+      of: entries.map { Description(name: $0.name, dtype: $0.dtype, shape: $0.shape) }, metadata: metadata, path: path,
+      alignment: 8)
     for entry in entries {
       let expected = try SafetensorsHeader.byteCount(of: entry.shape, entry.dtype, tensor: entry.name, path: path)
       guard entry.bytes.count == expected else {
@@ -116,9 +119,7 @@ public enum SafetensorsWriter {
           "has \(entry.bytes.count) bytes, expected \(expected) for \(entry.dtype.rawValue) of shape \(entry.shape)")
       }
     }
-    return try header(
-      of: entries.map { Description(name: $0.name, dtype: $0.dtype, shape: $0.shape) }, metadata: metadata, path: path,
-      alignment: 8)
+    return header
   }
 
   /// - Parameter alignment: of the first tensor's bytes in the file.

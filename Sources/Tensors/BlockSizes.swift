@@ -6,6 +6,8 @@ package struct BlockSizes: Sendable, Equatable {
   package var linearRows = 256
   /// Parts that a linear layer should have, if they do not become too small.
   package var linearParts = 16
+  /// Bytes of rounded inputs that an int8 layer has at a time: 16 MB, thousands of rows.
+  package var int8Rounded = 16 << 20
   /// Bytes of rounded inputs that an int8 layer's part has at most, about: half of a server's second-level cache.
   package var int8Inputs = 512 << 10
   /// Multiplications below which a part of an int8 layer is not split further: some twenty microseconds.

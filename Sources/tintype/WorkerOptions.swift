@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import Foundation
 import ImageJobs
 import Logging

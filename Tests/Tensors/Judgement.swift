@@ -10,6 +10,7 @@ enum Trial {
     var small = BlockSizes()
     small.linearRows = 5
     small.linearParts = 64
+    small.int8Rounded = 4096
     small.int8Inputs = 900
     small.int8SmallestPart = 64
     small.convolutionPanel = 256

@@ -76,6 +76,9 @@ public final class WeightStore {
     return parameter
   }
 
+  /// As ``take(_:shape:)``, for a table of which a run reads a few rows: it is not read ahead, and does not count as mapped.
+  func takeTable(_ name: String, shape: [Int]) throws -> Parameter { try claim(name, shape: shape).0 }
+
   /// A linear layer's weight, in the form in which it is to be multiplied.
   enum LinearWeight {
     case stored(Parameter)

@@ -30,6 +30,11 @@ struct ModuleWeights {
     try store.take(qualified(name), shape: shape)
   }
 
+  /// Takes a table of which a run reads a few rows.
+  func table(_ name: String, _ shape: [Int]) throws -> Parameter {
+    try store.takeTable(qualified(name), shape: shape)
+  }
+
   /// Takes the weight, and if there is one the bias, of a linear layer.
   func linear(_ inFeatures: Int, _ outFeatures: Int, hasBias: Bool) throws -> LinearWeights {
     let bias = hasBias ? try take("bias", [outFeatures]) : nil

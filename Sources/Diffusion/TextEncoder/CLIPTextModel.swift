@@ -34,7 +34,7 @@ package struct CLIPTextModel: Sendable {
     self.device = device
     self.config = config
     let embeddings = weights["embeddings"]
-    tokenEmbedding = try embeddings.take("token_embedding.weight", [config.vocabularySize, width])
+    tokenEmbedding = try embeddings.table("token_embedding.weight", [config.vocabularySize, width])
     positionEmbedding = try embeddings.take("position_embedding.weight", [config.maxPositionEmbeddings, width])
     layers = try (0..<config.layerCount).map { try CLIPEncoderLayer(weights["encoder.layers", $0], config) }
     finalLayerNorm = try LayerNorm(

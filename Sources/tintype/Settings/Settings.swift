@@ -58,10 +58,10 @@ enum Settings {
     default: Seconds(20))
   static let threads = Setting<PositiveInteger>(
     "threads", "N", "Threads that compute.", defaultText: "the cores this process may use")
-  static let precision = Setting<Precision>(
+  static let precision = Setting<PrecisionName>(
     "precision", "PRECISION",
-    "fp32, or int8: linear layers in 8-bit integers, a third to half of the time and memory of the UNet for a small, measured "
-      + "difference (Docs/numerics.md). The int8 weights are made once and kept on disk.", default: .fp32)
+    "fp32, or int8: linear layers in 8-bit integers, about half of the UNet's time and two thirds of the memory for a small, "
+      + "measured difference (Docs/numerics.md). The int8 weights are made once and kept on disk.", default: .fp32)
   static let cacheDirectory = Setting<String>(
     "cache-dir", "DIR", "Where int8 weights are kept. They may be deleted at any time.",
     defaultText: "the model's folder; if that is read-only, $CACHE_DIRECTORY or ~/.cache/tintype")

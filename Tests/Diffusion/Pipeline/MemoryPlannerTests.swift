@@ -34,8 +34,12 @@ import Testing
     let plan = try MemoryPlanner(folder: model.folder, threads: 2).plan(for: Self.requests[0])
     let files = try model.checkpoint().files().filter { $0.hasSuffix(".safetensors") }
     let tensors = try files.flatMap { try SafetensorsFile(path: $0).tensors.values }
-    // Headers and the constants of old text encoders are mapped, but nobody touches them.
-    #expect(plan.mappedWeights == tensors.filter { $0.dtype == .float32 }.reduce(0) { $0 + $1.range.count })
+    // Headers, the constants of old text encoders and all but a few rows of the token tables are mapped, but nobody touches them.
+    #expect(
+      plan.mappedWeights
+        == tensors.filter { $0.dtype == .float32 && !$0.name.contains("token_embedding") }.reduce(0) {
+          $0 + $1.range.count
+        })
     #expect(plan.releasedWeights > 0 && plan.releasedWeights < plan.mappedWeights)
     #expect(plan.privateWeights > 0 && plan.privateWeights < plan.mappedWeights)
   }
