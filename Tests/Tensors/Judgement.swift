@@ -10,9 +10,6 @@ enum Trial {
     var small = BlockSizes()
     small.linearRows = 5
     small.linearParts = 64
-    small.convolutionPanel = 256
-    small.band = 64
-    small.tileSide = 16
     small.smallestTile = 64
     small.queries = 4
     small.keys = 3
@@ -22,6 +19,10 @@ enum Trial {
     small.winogradColumns = 2
     small.winogradWeights = 1
     small.winogradPieces = 3
+    small.winogradSmallMap = 6
+    small.winogradSmallMapChannels = 12
+    small.winogradQuarters = 0
+    small.streamedResult = 1
     small.winogradRun = 5
     do {
       let fastest = try [

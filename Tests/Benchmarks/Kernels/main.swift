@@ -1,10 +1,9 @@
 internal import Tensors
 
-// KernelBenchmarks [conv|…] [THREADS]: the kernels at the shapes of SDXL-Turbo, as a fraction of the processor's peak.
+// KernelBenchmarks [conv|norm] [THREADS] [--only TEXT]: the kernels at the shapes of SDXL-Turbo.
 
-let arguments = CommandLine.arguments.dropFirst()
-let threads = arguments.compactMap { Int($0) }.first
-let chosen = Set(arguments.filter { Int($0) == nil })
-let device = try CPUDevice(threads: threads)
-print("\(device.choice.instructionSet), \(device.pool.threads) threads")
-if chosen.isEmpty || chosen.contains("conv") { try benchmarkConvolutions(device) }
+let device = try CPUDevice(threads: selection.threads)
+let peak = device.peakRate() / 1e9
+print("\(device.choice.instructionSet), \(device.pool.threads) threads, peak \(Int(peak)) GFLOP/s")
+if selection.wants(group: "conv") { try benchmarkConvolutions(device) }
+if selection.wants(group: "norm") { try benchmarkNorms(device) }
