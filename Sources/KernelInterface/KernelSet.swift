@@ -8,7 +8,7 @@
 ///
 /// Kernels run on the calling thread and allocate nothing; a device divides the work and lends the memory.
 package protocol KernelSet:
-  LinearKernels, AttentionKernels, WinogradKernels, ConvolutionKernels, NormKernels, PointwiseKernels
+  LinearKernels, Int8Kernels, AttentionKernels, WinogradKernels, ConvolutionKernels, NormKernels, PointwiseKernels
 {
   /// Floats in a register.
   static var lanes: Int { get }

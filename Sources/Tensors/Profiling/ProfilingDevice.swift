@@ -50,6 +50,11 @@ public final class ProfilingDevice: Device, @unchecked Sendable {
   }
 
   /// The base's.
+  public func linearWeights(_ weight: QuantizedParameter, bias: Parameter?) throws -> LinearWeights {
+    try base.linearWeights(weight, bias: bias)
+  }
+
+  /// The base's.
   public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
     try base.conv2DWeights(weight, bias: bias)
   }

@@ -17,15 +17,22 @@ struct BenchMeasurement {
   private(set) var info: ModelInfo?
   /// What each component's operations took, over ``repeats`` evaluations; empty unless asked for.
   private(set) var layers: [PipelineComponent: [ProfilingDevice.Layer]] = [:]
+  private(set) var precision: Precision?
 
   let folder: String
   let device: any Device
+  /// Nil for fp32.
+  let quantization: Quantization?
   let request: GenerationRequest
   let repeats: Int
   private let profiler: ProfilingDevice?
 
   /// - Parameter timesLayers: whether every operation is timed too, in evaluations of their own.
-  init(folder: String, device: any Device, request: GenerationRequest, repeats: Int, timesLayers: Bool) {
+  init(
+    folder: String, device: any Device, quantization: Quantization?, request: GenerationRequest, repeats: Int,
+    timesLayers: Bool
+  ) {
+    self.quantization = quantization
     self.folder = folder
     profiler = timesLayers ? ProfilingDevice(device) : nil
     self.device = profiler ?? device
@@ -38,9 +45,10 @@ struct BenchMeasurement {
     let passes = Double(2 * repeats + 2)
     progress("loading", 0)
     let start = ContinuousClock.now
-    let pipeline = try DiffusionPipeline.load(from: folder, device: device)
+    let pipeline = try DiffusionPipeline.load(from: folder, device: device, quantization: quantization)
     load.append((ContinuousClock.now - start) / .seconds(1))
     info = pipeline.info
+    precision = pipeline.precision
     progress("first picture", 0)
     _ = try pipeline.generate(request)
     firstPicture.append((ContinuousClock.now - start) / .seconds(1))
