@@ -77,7 +77,6 @@ let package = Package(
   ],
   targets: [
     // System libraries.
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     // libpng and libjpeg report errors by longjmp, which must never cross a Swift frame: a C shim each.
@@ -92,7 +91,7 @@ let package = Package(
       swiftSettings: kernels),
     .target(
       name: "Tensors",
-      dependencies: ["COpenBLAS", "CProcessor", "KernelInterface", "KernelsBaseline"]
+      dependencies: ["CProcessor", "KernelInterface", "KernelsBaseline"]
         + instructionSets.map { .target(name: $0.0) },
       swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["Tensors"], swiftSettings: strict),

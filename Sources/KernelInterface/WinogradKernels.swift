@@ -4,8 +4,8 @@
 /// 6×6 = 36 *frequencies*, where the convolution is one product per frequency, summed over the channels: a quarter
 /// of the multiplications. Between the transforms there are 36 matrix products, tiles × input channels × outputs.
 package protocol WinogradKernels: Sendable {
-  /// The layout of blocks of up to `tiles` tiles of a picture of `inputs` channels.
-  static func winogradLayout(inputs: Int, tiles: Int) -> WinogradLayout
+  /// The layout of blocks of up to `tiles` tiles, `step` pixels apart, of a picture of `inputs` channels.
+  static func winogradLayout(inputs: Int, tiles: Int, step: Int) -> WinogradLayout
 
   /// Takes a block of input tiles, normalised on the way if the source says so, to row panels of all frequencies.
   ///
@@ -20,33 +20,56 @@ package protocol WinogradKernels: Sendable {
   /// Takes some input channels of the kernels of one panel of outputs to column panels of all frequencies.
   ///
   /// - Parameters:
-  ///   - kernels: one output after the other, ``WinogradLayout/panelWidth`` of them, `stride` floats from one to the next;
-  ///     in each, `inputs` times nine floats. Readable up to a whole number of registers.
-  ///   - scratch: as many floats as all the kernels take, a whole number of registers for each output.
-  ///   - frequencyStride: floats from one frequency's column panel to the next.
+  ///   - kernels: `[outputs][inputs][9]` in `format`.
+  ///   - inputs: all of the kernels'.
+  ///   - outputs: those of the panel; at most its width, and columns beyond them hold numbers that mean nothing.
+  ///   - channels: input channels to take.
+  ///   - scratch: nine registers for each of the channels.
+  ///   - weights: `[frequency][channel of channels][output of the panel]`.
+  ///   - quarter: which kernels of 2×2 to make of them first; nil: none.
+  ///   - frequencyStride: floats from one frequency to the next.
   static func winogradWeights(
-    _ kernels: UnsafePointer<Float>, stride: Int, inputs: Int, scratch: UnsafeMutablePointer<Float>,
-    into weights: UnsafeMutablePointer<Float>, frequencyStride: Int)
+    _ kernels: UnsafeRawPointer, _ format: WeightFormat, inputs: Int, outputs: Range<Int>, channels: Range<Int>,
+    quarter: WinogradQuarter?,
+    scratch: UnsafeMutablePointer<Float>, into weights: UnsafeMutablePointer<Float>, frequencyStride: Int)
 
-  /// Multiplies a block of tiles with one panel of outputs, at every frequency.
+  /// Multiplies tiles with one panel of outputs, at every frequency, over some of the input channels.
   ///
   /// - Parameters:
-  ///   - tiles: rows of the block.
+  ///   - channels: from the second channel on, the products are added to `sums`.
+  ///   - weights: of these channels, as ``winogradWeights(_:_:inputs:outputs:channels:quarter:scratch:into:frequencyStride:)`` wrote them.
+  ///   - tiles: how many, from row 0 of `frequencies` on.
   ///   - sums: ``WinogradLayout/sumCount`` floats.
   static func winogradMultiply(
-    _ frequencies: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, tiles: Int, _ layout: WinogradLayout,
-    into sums: UnsafeMutablePointer<Float>)
+    _ frequencies: UnsafePointer<Float>, channels: Range<Int>, _ weights: UnsafePointer<Float>, frequencyStride: Int,
+    tiles: Int, _ layout: WinogradLayout, into sums: UnsafeMutablePointer<Float>)
 
-  /// Takes the sums of a block of tiles and one panel of outputs back to pixels and writes them.
+  /// Takes the sums of a block of tiles and one panel of outputs back to pixels and writes them: 4×4 or 5×5 of a tile, as many as
+  /// the layout's step.
   static func winogradOutput(
     _ sums: UnsafePointer<Float>, rows: Int, columns: Int, _ layout: WinogradLayout, into target: WinogradTarget)
+}
+
+/// A quarter of the pixels of a map that was doubled (nearest) before a convolution of 3×3.
+///
+/// Between two neighbouring pixels of the small map there are two of the large one, and each sees just these two, one of them twice:
+/// so its kernel, in one dimension, is `[w0 + w1, w2]` or `[w0, w1 + w2]` on the small map. Both ways that makes four
+/// convolutions of 2×2, which are the same sums exactly.
+package struct WinogradQuarter: Sendable {
+  /// Whether a pixel is the lower of the two, and the right one.
+  package let isLower: Bool, isRight: Bool
+
+  package init(isLower: Bool, isRight: Bool) {
+    self.isLower = isLower
+    self.isRight = isRight
+  }
 }
 
 /// Where a block of input tiles comes from.
 @unsafe package struct WinogradSource {
   /// The picture, `[H, W, channels]`.
   package var picture: UnsafePointer<Float>
-  /// Of each row of the block, 4 · tile rows + 2: the offset of its first element in the picture; -1 for a row of zeros.
+  /// Of each row of the block, as many as the layout's extent: the offset of its first element in the picture; -1 for a row of zeros.
   package var rowOffsets: UnsafePointer<Int>
   /// Of each column of the block: the offset in a row; -1 for zeros.
   package var columnOffsets: UnsafePointer<Int>
@@ -76,24 +99,33 @@ package protocol WinogradKernels: Sendable {
   package var base: UnsafeMutablePointer<Float>
   /// Floats from one row of pixels to the next, and from one pixel to the next.
   package var rowStride: Int, pixelStride: Int
+  /// First row and column that exist: 0, or 1 where the tiles of a quarter begin before the picture.
+  package var top: Int, left: Int
   /// Rows, columns and outputs that exist: the last tiles may reach beyond the picture, the last panel beyond the outputs.
   package var height: Int, width: Int, outputs: Int
   /// Added to every pixel; a whole panel's width.
   package var bias: UnsafePointer<Float>
   /// Added to each element, laid out as the target; nil for none.
   package var residual: UnsafePointer<Float>?
+  /// Whether the result goes past the caches, in which it would not fit. Only if every pixel is a whole number of cache lines, and
+  /// so aligned.
+  package var streams: Bool
 
   package init(
-    base: UnsafeMutablePointer<Float>, rowStride: Int, pixelStride: Int, height: Int, width: Int, outputs: Int,
-    bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?
+    base: UnsafeMutablePointer<Float>, rowStride: Int, pixelStride: Int, top: Int, left: Int, height: Int, width: Int,
+    outputs: Int,
+    bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, streams: Bool
   ) {
     unsafe self.base = base
     unsafe self.rowStride = rowStride
     unsafe self.pixelStride = pixelStride
+    unsafe self.top = top
+    unsafe self.left = left
     unsafe self.height = height
     unsafe self.width = width
     unsafe self.outputs = outputs
     unsafe self.bias = bias
     unsafe self.residual = residual
+    unsafe self.streams = streams
   }
 }

@@ -4,13 +4,15 @@
 /// several frequencies if they are few, and a stretch of one frequency's channels if they are many. A *slot* is one such
 /// stretch; slots that share rows make a *group*.
 package struct WinogradLayout: Sendable {
-  /// Frequencies of a tile of 4×4 pixels.
+  /// Frequencies of a tile.
   package static let frequencies = 36
 
   /// Input channels.
   package let inputs: Int
   /// Tiles for which there is room.
   package let tiles: Int
+  /// Pixels from one tile to the next, both ways: 4 with kernels of 3×3, 5 with kernels of 2×2.
+  package let step: Int
   /// Floats in a register.
   package let lanes: Int
   /// Outputs of a panel.
@@ -27,9 +29,10 @@ package struct WinogradLayout: Sendable {
   private let slotsPerRow: Int
 
   /// - Parameter depth: the longest stretch that a row panel takes.
-  package init(inputs: Int, tiles: Int, lanes: Int, panelWidth: Int, depth: Int, rowStride: Int) {
+  package init(inputs: Int, tiles: Int, step: Int, lanes: Int, panelWidth: Int, depth: Int, rowStride: Int) {
     self.inputs = inputs
     self.tiles = tiles
+    self.step = step
     self.lanes = lanes
     self.panelWidth = panelWidth
     self.rowStride = rowStride
@@ -51,11 +54,21 @@ package struct WinogradLayout: Sendable {
     (Self.frequencies * stretches + slotsPerRow - 1) / slotsPerRow * tiles * rowStride
   }
 
+  /// Floats from one frequency's weights to the next, of `channels` input channels: a line more than they take, since at a power
+  /// of two all frequencies of a kernel would fall into the same few sets of the caches.
+  package func weightStride(channels: Int) -> Int { channels * panelWidth + 16 }
+
+  /// Floats of a panel's weights.
+  package func weightCount(channels: Int) -> Int { Self.frequencies * weightStride(channels: channels) }
+
   /// Floats of the sums of a block of tiles and a panel of outputs.
   package var sumCount: Int { Self.frequencies * sumStride }
 
+  /// Pixels of the input under some tiles in a row, which overlap.
+  package func inputExtent(tiles: Int) -> Int { step * (tiles - 1) + 6 }
+
   /// Floats that the transform of a block of `rows` × `columns` tiles works in.
   package func inputScratch(rows: Int, columns: Int) -> Int {
-    (4 * rows + 2 + 6) * (4 * columns + 2) * lanes
+    (inputExtent(tiles: rows) + 6) * inputExtent(tiles: columns) * lanes
   }
 }

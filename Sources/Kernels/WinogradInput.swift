@@ -9,14 +9,14 @@ extension VectorKernels {
     into frequencies: UnsafeMutablePointer<Float>
   ) {
     let lanes = Vector.scalarCount
-    let (height, width) = (4 &* rows &+ 2, 4 &* columns &+ 2)
+    let (height, width) = (layout.inputExtent(tiles: rows), layout.inputExtent(tiles: columns))
     let vertical = unsafe scratch + height &* width &* lanes
     var channel = 0
     while unsafe channel < source.channels {
       unsafe stage(source, channel: channel, height: height, width: width, into: scratch)
       var row = 0
       while row < rows {
-        unsafe transformColumns(scratch + 4 &* row &* width &* lanes, width: width, into: vertical)
+        unsafe transformColumns(scratch + layout.step &* row &* width &* lanes, width: width, into: vertical)
         unsafe transformRows(
           vertical, width: width, tiles: columns, layout, channel: channel,
           into: frequencies + row &* columns &* layout.rowStride)
@@ -66,6 +66,8 @@ extension VectorKernels {
         var value = Vector.zero
         if rowOffset >= 0 && columnOffset >= 0 {
           let pixel = unsafe source.picture + (rowOffset &+ columnOffset &+ channel)
+          // A line of every pixel is a pattern that processors do not foresee.
+          unsafe vector_prefetch(pixel + Vector.scalarCount)
           if available == Vector.scalarCount {
             value = unsafe function(pixel.vector(at: 0))
           } else {
@@ -127,7 +129,7 @@ extension VectorKernels {
       )
       var tile = 0
       while tile < tiles {
-        let x = unsafe source + (line &* width &+ 4 &* tile) &* lanes
+        let x = unsafe source + (line &* width &+ layout.step &* tile) &* lanes
         let y = unsafe WinogradMatrices.input(
           x.vector(at: 0), x.vector(at: lanes), x.vector(at: 2 &* lanes), x.vector(at: 3 &* lanes),
           x.vector(at: 4 &* lanes), x.vector(at: 5 &* lanes))

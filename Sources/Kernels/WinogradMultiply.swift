@@ -2,27 +2,28 @@ internal import CProcessor
 package import KernelInterface
 
 extension VectorKernels {
-  package static func winogradLayout(inputs: Int, tiles: Int) -> WinogradLayout {
+  package static func winogradLayout(inputs: Int, tiles: Int, step: Int) -> WinogradLayout {
     WinogradLayout(
-      inputs: inputs, tiles: tiles, lanes: Vector.scalarCount, panelWidth: PanelShape.width, depth: PanelShape.depth,
+      inputs: inputs, tiles: tiles, step: step, lanes: Vector.scalarCount, panelWidth: PanelShape.width,
+      depth: PanelShape.depth,
       rowStride: PanelShape.rowStride)
   }
 
   package static func winogradMultiply(
-    _ frequencies: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, tiles: Int, _ layout: WinogradLayout,
-    into sums: UnsafeMutablePointer<Float>
+    _ frequencies: UnsafePointer<Float>, channels: Range<Int>, _ weights: UnsafePointer<Float>, frequencyStride: Int,
+    tiles: Int, _ layout: WinogradLayout, into sums: UnsafeMutablePointer<Float>
   ) {
     var frequency = 0
     while frequency < WinogradLayout.frequencies {
-      var part = 0
-      while part < layout.stretches {
-        let first = part &* layout.stretch
-        let depth = min(layout.stretch, layout.inputs &- first)
-        let a = unsafe frequencies + layout.offset(slot: part &* WinogradLayout.frequencies &+ frequency)
-        let b = unsafe weights + (frequency &* layout.inputs &+ first) &* PanelShape.width
+      var channel = channels.lowerBound
+      while channel < channels.upperBound {
+        let (part, place) = channel.quotientAndRemainder(dividingBy: layout.stretch)
+        let depth = min(layout.stretch &- place, channels.upperBound &- channel)
+        let a = unsafe frequencies + (layout.offset(slot: part &* WinogradLayout.frequencies &+ frequency) &+ place)
+        let b = unsafe weights + (frequency &* frequencyStride &+ (channel &- channels.lowerBound) &* PanelShape.width)
         unsafe multiplyPanel(
-          rows: tiles, depth: depth, a, b, into: sums + frequency &* layout.sumStride, isContinued: part > 0)
-        part &+= 1
+          rows: tiles, depth: depth, a, b, into: sums + frequency &* layout.sumStride, isContinued: channel > 0)
+        channel &+= depth
       }
       frequency &+= 1
     }

@@ -6,6 +6,10 @@ extension VectorKernels {
   package static func winogradOutput(
     _ sums: UnsafePointer<Float>, rows: Int, columns: Int, _ layout: WinogradLayout, into target: WinogradTarget
   ) {
+    guard layout.step == 4 else {
+      unsafe winogradQuarterOutput(sums, rows: rows, columns: columns, layout, into: target)
+      return
+    }
     let lanes = Vector.scalarCount
     unsafe withUnsafeTemporaryAllocation(of: Vector.self, capacity: 40) { vectors in
       guard let scratch = vectors.baseAddress else { return }
@@ -35,6 +39,7 @@ extension VectorKernels {
         }
         row &+= 1
       }
+      if unsafe target.streams { vector_stream_end() }
     }
   }
 
@@ -90,12 +95,24 @@ extension VectorKernels {
         y.1 += unsafe added.vector(at: step)
         y.2 += unsafe added.vector(at: 2 &* step)
         y.3 += unsafe added.vector(at: 3 &* step)
+        // Of the next tile, by the time that it is reached.
+        unsafe vector_prefetch(added + 4 &* step)
+        unsafe vector_prefetch(added + 5 &* step)
+        unsafe vector_prefetch(added + 6 &* step)
+        unsafe vector_prefetch(added + 7 &* step)
       }
       let out = unsafe target.base + offset
-      unsafe out.store(y.0, at: 0)
-      unsafe out.store(y.1, at: step)
-      unsafe out.store(y.2, at: 2 &* step)
-      unsafe out.store(y.3, at: 3 &* step)
+      if unsafe target.streams {
+        unsafe vector_stream(out, y.0)
+        unsafe vector_stream(out + step, y.1)
+        unsafe vector_stream(out + 2 &* step, y.2)
+        unsafe vector_stream(out + 3 &* step, y.3)
+      } else {
+        unsafe out.store(y.0, at: 0)
+        unsafe out.store(y.1, at: step)
+        unsafe out.store(y.2, at: 2 &* step)
+        unsafe out.store(y.3, at: 3 &* step)
+      }
       row &+= 1
     }
   }

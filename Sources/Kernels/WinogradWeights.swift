@@ -1,40 +1,91 @@
 internal import CProcessor
-internal import KernelInterface
+package import KernelInterface
 
 /// Kernels to frequencies. A kernel is nine numbers side by side; outputs belong in the lanes: so the numbers are transposed
 /// first, a square of registers at a time.
 extension VectorKernels {
   package static func winogradWeights(
-    _ kernels: UnsafePointer<Float>, stride: Int, inputs: Int, scratch: UnsafeMutablePointer<Float>,
-    into weights: UnsafeMutablePointer<Float>, frequencyStride: Int
+    _ kernels: UnsafeRawPointer, _ format: WeightFormat, inputs: Int, outputs: Range<Int>, channels: Range<Int>,
+    quarter: WinogradQuarter?, scratch: UnsafeMutablePointer<Float>, into weights: UnsafeMutablePointer<Float>,
+    frequencyStride: Int
   ) {
-    let lanes = Vector.scalarCount
-    var first = 0
-    while first < PanelShape.width {
-      var element = 0
-      while element < 9 &* inputs {
-        let (row, column) = unsafe (kernels + (first &* stride &+ element), scratch + element &* lanes)
-        transposeSquare { output in
-          unsafe row.vector(at: output &* stride)
-        } _: { index, outputs in
-          unsafe column.store(outputs, at: index &* lanes)
-        }
-        element &+= lanes
-      }
-      var input = 0
-      while input < inputs {
-        unsafe transformKernel(
-          scratch + 9 &* input &* lanes, into: weights + (input &* PanelShape.width &+ first), stride: frequencyStride)
-        input &+= 1
-      }
-      first &+= lanes
+    switch format {
+    case .float32:
+      unsafe transform(
+        StoredRows<Float32Element>(kernels, stride: 9 &* inputs), outputs, channels, quarter, scratch, weights,
+        frequencyStride)
+    case .float16:
+      unsafe transform(
+        StoredRows<Float16Element>(kernels, stride: 9 &* inputs), outputs, channels, quarter, scratch, weights,
+        frequencyStride)
+    case .bfloat16:
+      unsafe transform(
+        StoredRows<BFloat16Element>(kernels, stride: 9 &* inputs), outputs, channels, quarter, scratch, weights,
+        frequencyStride)
     }
   }
+
+  @inline(never)
+  private static func transform<Element: StoredElement>(
+    _ source: StoredRows<Element>, _ outputs: Range<Int>, _ channels: Range<Int>,
+    _ quarter: WinogradQuarter?, _ scratch: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
+    _ frequencyStride: Int
+  ) {
+    let lanes = Vector.scalarCount
+    let (start, end) = (9 &* channels.lowerBound, 9 &* channels.upperBound)
+    let last = outputs.upperBound &- 1
+    var half = 0
+    while half < 2 {
+      let first = outputs.lowerBound &+ half &* lanes
+      if end &- start < lanes {
+        for element in start..<end {
+          for lane in 0..<lanes {
+            unsafe scratch[(element &- start) &* lanes &+ lane] = source.element(
+              row: min(first &+ lane, last), at: element)
+          }
+        }
+      } else {
+        var element = start
+        while true {
+          let target = unsafe scratch + (element &- start) &* lanes
+          transposeSquare { row in
+            unsafe source.vector(row: min(first &+ row, last), at: element)
+          } _: { index, column in
+            unsafe target.store(column, at: index &* lanes)
+          }
+          if element &+ lanes == end { break }
+          // The last square overlaps the one before rather than reach beyond the end of the kernels.
+          element = min(element &+ lanes, end &- lanes)
+        }
+      }
+      var channel = 0
+      while channel < channels.count {
+        let kernel = unsafe scratch + 9 &* channel &* lanes
+        let target = unsafe weights + (channel &* PanelShape.width &+ half &* lanes)
+        if let quarter {
+          unsafe transformKernel(kernel, into: target, stride: frequencyStride) { x0, x1, x2 in
+            quarter.isLower ? WinogradMatrices.weights(x0, x1 + x2) : WinogradMatrices.weights(x0 + x1, x2)
+          } _: { x0, x1, x2 in
+            quarter.isRight ? WinogradMatrices.weights(x0, x1 + x2) : WinogradMatrices.weights(x0 + x1, x2)
+          }
+        } else {
+          unsafe transformKernel(
+            kernel, into: target, stride: frequencyStride, WinogradMatrices.weights, WinogradMatrices.weights)
+        }
+        channel &+= 1
+      }
+      half &+= 1
+    }
+  }
+
+  /// What one dimension of a kernel becomes.
+  private typealias KernelTransform = (Vector, Vector, Vector) -> (Vector, Vector, Vector, Vector, Vector, Vector)
 
   /// One kernel of one register of outputs to its 36 frequencies.
   @inline(__always)
   private static func transformKernel(
-    _ kernel: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, stride: Int
+    _ kernel: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, stride: Int,
+    _ columnTransform: KernelTransform, _ rowTransform: KernelTransform
   ) {
     let lanes = Vector.scalarCount
     unsafe withUnsafeTemporaryAllocation(of: Vector.self, capacity: 18) { vectors in
@@ -43,7 +94,7 @@ extension VectorKernels {
       var column = 0
       while column < 3 {
         let x = unsafe kernel + column &* lanes
-        let y = unsafe WinogradMatrices.weights(x.vector(at: 0), x.vector(at: 3 &* lanes), x.vector(at: 6 &* lanes))
+        let y = unsafe columnTransform(x.vector(at: 0), x.vector(at: 3 &* lanes), x.vector(at: 6 &* lanes))
         let out = unsafe vertical + column &* lanes
         unsafe out.store(y.0, at: 0)
         unsafe out.store(y.1, at: 3 &* lanes)
@@ -56,7 +107,7 @@ extension VectorKernels {
       var row = 0
       while row < 6 {
         let x = unsafe vertical + 3 &* row &* lanes
-        let y = unsafe WinogradMatrices.weights(x.vector(at: 0), x.vector(at: lanes), x.vector(at: 2 &* lanes))
+        let y = unsafe rowTransform(x.vector(at: 0), x.vector(at: lanes), x.vector(at: 2 &* lanes))
         let out = unsafe target + 6 &* row &* stride
         unsafe out.store(y.0, at: 0)
         unsafe out.store(y.1, at: stride)

@@ -12,13 +12,7 @@ package struct BlockSizes: Sendable, Equatable {
   package var int8Inputs = 512 << 10
   /// Multiplications below which a part of an int8 layer is not split further: some twenty microseconds.
   package var int8SmallestPart = 4 << 20
-  /// Floats of a convolution's expanded panel: 32 MB, because every panel gathers its bands anew.
-  package var convolutionPanel = 8 << 20
-  /// Floats of a band of the im2col matrix: 4 MB.
-  package var band = 1 << 20
-  /// A tile of a product is at most this long on a side.
-  package var tileSide = 512
-  /// Multiplications below which a tile is not split further.
+  /// Multiplications below which a part of a product is not split further.
   package var smallestTile = 4 << 20
   /// Tiles of 4×4 pixels of a block of a Winograd convolution, down and across: of 128 channels, its frequencies and sums
   /// take 750 KB.
@@ -27,6 +21,15 @@ package struct BlockSizes: Sendable, Equatable {
   package var winogradWeights = 10 << 20
   /// Pieces of work that there should be at least.
   package var winogradPieces = 8
+  /// Tiles of a batch up to which a map counts as small: its weights are then transformed where they are used.
+  package var winogradSmallMap = 64
+  /// Input channels whose weights a small map transforms at once: 300 KB.
+  package var winogradSmallMapChannels = 64
+  /// Tiles of a small map above which a convolution of its double is computed by quarters: with fewer, transforming four times as
+  /// many weights costs more than a third of the products.
+  package var winogradQuarters = 64
+  /// Floats from which on a result goes past the caches: 32 MB, what servers' third-level caches have for a few cores.
+  package var streamedResult = 8 << 20
   /// Input channels of a run of weights.
   package var winogradRun = 16
   /// A part of attention has at most this many queries.

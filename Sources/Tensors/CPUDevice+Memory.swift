@@ -1,12 +1,4 @@
-internal import COpenBLAS
-
 extension CPUDevice {
-  /// The matrix library's own name, version and choice of kernels.
-  public static var matrixLibrary: String {
-    let configuration = unsafe String(cString: openblas_get_config()).split(separator: " ").prefix(2)
-    return "\(configuration.joined(separator: " ")), \(unsafe String(cString: openblas_get_corename())) kernels"
-  }
-
   /// Bytes of working memory that the kernels hold, kept from call to call.
   public var scratchHeld: Int { scratch.byteCount }
 

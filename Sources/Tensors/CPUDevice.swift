@@ -1,10 +1,9 @@
-internal import COpenBLAS
 internal import KernelInterface
 
 /// The product's device: fp32 arithmetic on the processor, on threads of its own.
 ///
-/// Linear layers and attention run on the kernels of the chosen instruction set; convolutions multiply with OpenBLAS, one
-/// thread each. What surrounds the kernels is in `Kernels`, one file an operation.
+/// Everything is computed by the kernels of the chosen instruction set; what surrounds them (who takes which part, in which
+/// memory) is in `Kernels`, one file an operation.
 /// Weights stay in their file's type, mapped and shared between processes, and are expanded where they are used.
 /// Results depend on the input and the processor's type alone, not on the number of threads.
 ///
@@ -21,8 +20,7 @@ public final class CPUDevice: Device {
   /// Starts the threads.
   ///
   /// - Parameter threads: threads in all; nil means ``ProcessorCount/available``.
-  /// - Throws: ``DeviceError`` if the matrix library does not multiply correctly on this processor, or `TINTYPE_CPU`
-  ///   names an instruction set that cannot be used.
+  /// - Throws: ``DeviceError`` if `TINTYPE_CPU` names an instruction set that cannot be used.
   public convenience init(threads: Int? = nil) throws {
     try self.init(threads: threads, sizes: BlockSizes())
   }
@@ -31,8 +29,6 @@ public final class CPUDevice: Device {
   package init(threads: Int?, sizes: BlockSizes, instructionSet: InstructionSet? = nil) throws {
     choice = try instructionSet.map { KernelChoice($0, reason: "asked for by the program") } ?? KernelChoice()
     kernels = choice.kernels
-    openblas_set_num_threads(1)
-    try MatrixLibraryCheck.run()
     pool = ThreadPool(threads: threads)
     self.sizes = sizes
   }
@@ -70,7 +66,7 @@ public final class CPUDevice: Device {
     linearKernel(x, weights, activation, residual)
   }
 
-  /// Winograd's method or bands of output pixels, see `Kernels/Conv2D.swift`.
+  /// Winograd's method or products over taps, see `Kernels/Conv2D.swift`.
   public func conv2D(
     _ x: Tensor, normalization: GroupNormalization?, _ weights: Conv2DWeights, _ geometry: Conv2DGeometry,
     channelAddend: Tensor?, residual: Tensor?
@@ -104,7 +100,7 @@ public final class CPUDevice: Device {
     upsampleNearestKernel(x, height: height, width: width)
   }
 
-  /// A vectorised pass, see `Kernels/Activations.swift`.
+  /// A vectorised pass, see `Kernels/Pointwise.swift`.
   public func activate(_ x: Tensor, _ activation: Activation) throws -> Tensor { activateKernel(x, activation) }
 
   /// A vectorised pass.

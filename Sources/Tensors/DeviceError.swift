@@ -2,8 +2,6 @@
 public struct DeviceError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The kinds of failure.
   public enum Code: String, Sendable {
-    /// The matrix library gives wrong products on this processor.
-    case wrongArithmetic
     /// An instruction set was asked for that is unknown or that this processor does not have.
     case unsupportedInstructions
   }

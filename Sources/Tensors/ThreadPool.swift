@@ -156,7 +156,7 @@ private func startThread(_ crew: Crew) -> Bool {
   var attributes = pthread_attr_t()
   unsafe pthread_attr_init(&attributes)
   defer { unsafe pthread_attr_destroy(&attributes) }
-  // The matrix library keeps buffers on the stack; small C libraries default to 128 KB.
+  // Small C libraries give threads 128 KB, which a debug build's frames could exceed.
   unsafe pthread_attr_setstacksize(&attributes, 4 << 20)
   unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
   let context = unsafe Unmanaged.passRetained(crew)

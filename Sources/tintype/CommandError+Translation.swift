@@ -42,7 +42,6 @@ extension CommandError {
   private static func status(of code: DeviceError.Code) -> ExitStatus {
     switch code {
     case .unsupportedInstructions: .usage
-    case .wrongArithmetic: .unavailable
     }
   }
 

@@ -11,7 +11,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case invalidData = 65
   /// A named thing does not exist: a model folder, an initial picture, a job, a queue.
   case notFound = 66
-  /// The database cannot be reached, PostgreSQL's programs are not installed, or the matrix library computes wrongly.
+  /// The database cannot be reached, or PostgreSQL's programs are not installed.
   case unavailable = 69
   /// A bug in Tintype: please report it.
   case internalError = 70
@@ -39,7 +39,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case .usage: "wrong command line"
     case .invalidData: "request or file content refused"
     case .notFound: "no such folder, file, job or queue"
-    case .unavailable: "database, PostgreSQL's programs or sound matrix library not available"
+    case .unavailable: "database or PostgreSQL's programs not available"
     case .internalError: "a bug in Tintype"
     case .stuck: "a job hung and the worker could not stop it"
     case .cannotCreate: "output cannot be created"

@@ -33,6 +33,27 @@ import Testing
     }
   }
 
+  /// Every operation once: their times add up to the component's, but for what networks do between them.
+  @Test func layersAreTimedByKindAndShape() async throws {
+    let outcome = try await Tool.run(
+      "bench", "--model", Tool.demoModel, "--size", "64x72", "--repeat", "1", "--layers", "--json")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let report = try #require(
+      try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    let layers = try #require(report["layers"] as? [String: [[String: Any]]])
+    #expect(Set(layers.keys) == ["text_encoders", "unet", "vae_decode", "vae_encode"])
+    let decoder = try #require(layers["vae_decode"])
+    let names = decoder.compactMap { $0["operation"] as? String }
+    #expect(names.contains { $0.hasPrefix("conv 3×3 72×64") && $0.hasSuffix("→3, after group norm") }, "\(names)")
+    #expect(names.contains { $0.contains("upsampled") }, "\(names)")
+    let seconds = decoder.compactMap { $0["seconds"] as? Double }
+    #expect(seconds.count == decoder.count && seconds == seconds.sorted(by: >) && seconds.allSatisfy { $0 > 0 })
+    #expect(try #require(layers["unet"]).contains { ($0["calls"] as? Int ?? 0) > 1 })
+
+    let table = try await Tool.run("bench", "--model", Tool.demoModel, "--size", "64x64", "--repeat", "1", "--layers")
+    #expect(table.output.contains("VAE_DECODE") && table.output.contains("attention "), "\(table.output)")
+  }
+
   @Test(arguments: [
     (["--size", "512"], 64, "size"), (["--size", "100x64"], 65, "width"), (["--repeat", "0"], 64, "repeat"),
     (["--steps", "51"], 65, "steps"), (["--model", "/no/such/folder"], 66, "no such folder"),

@@ -32,7 +32,7 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(report.ok)
       let names = [
-        "processor", "threads", "matrix library", "memory", "model demo", "model demo: memory", "database", "schema",
+        "processor", "threads", "memory", "model demo", "model demo: memory", "database", "schema",
         "roles", "output", "input",
       ]
       for name in names { #expect(report.finding(name)?.status == "ok", "\(name)") }

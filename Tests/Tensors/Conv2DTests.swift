@@ -73,8 +73,38 @@ import Testing
     }
   }
 
-  /// Several bands and tiles of the usual size.
-  @Test func usualBands() throws {
+  /// More channels than one stretch of the summed index takes, more outputs than one group of panels: kernels of one tap, of nine,
+  /// and of so many that few channels make a stretch.
+  @Test(arguments: [(1, 2, 700, 40), (3, 2, 130, 300), (3, 1, 15, 33), (7, 3, 30, 17), (22, 1, 2, 3)])
+  func stretchesAndGroups(side: Int, stride: Int, inputs: Int, outputs: Int) throws {
+    var numbers = Numbers(seed: 45)
+    let x = numbers.tensor([2, 5, 4, inputs])
+    let weight = numbers.parameter([outputs, inputs, side, side], .float16)
+    let residual = try Trial.reference.conv2D(
+      x, Trial.reference.conv2DWeights(weight, bias: nil), Conv2DGeometry(stride: stride, padding: side / 2 + 9))
+    try judge("\(side)×\(side) stride \(stride), \(inputs) → \(outputs)", depth: side * side * inputs) {
+      try $0.conv2D(
+        x, $0.conv2DWeights(weight, bias: nil), Conv2DGeometry(stride: stride, padding: side / 2 + 9),
+        residual: residual)
+    }
+  }
+
+  /// A pixel is the same, bit by bit, in any batch.
+  @Test func batchDoesNotMatter() throws {
+    var numbers = Numbers(seed: 46)
+    let pictures = (0..<3).map { _ in numbers.tensor([1, 9, 10, 7]) }
+    let weight = numbers.parameter([40, 7, 3, 3], .float16)
+    let together = Tensor(pictures.flatMap(\.array), shape: [3, 9, 10, 7])
+    for device in Trial.devices {
+      let weights = try device.conv2DWeights(weight, bias: nil)
+      let geometry = Conv2DGeometry(stride: 2, padding: 1)
+      let alone = try pictures.flatMap { try device.conv2D($0, weights, geometry).array }
+      #expect(try device.conv2D(together, weights, geometry).array == alone)
+    }
+  }
+
+  /// Several parts of the usual size.
+  @Test func usualParts() throws {
     var numbers = Numbers(seed: 6)
     let x = numbers.tensor([1, 40, 33, 4])
     let weight = numbers.parameter([20, 4, 3, 3], .float16)

@@ -1,46 +1,6 @@
 import Tensors
 import Testing
 
-@Suite struct MatrixLibraryCheckTests {
-  /// Plain loops, with one element of one kind of product spoilt on request.
-  private func multiply(_ product: MatrixLibraryCheck.Product, spoilt: (MatrixLibraryCheck.Product) -> Bool) -> [Float]
-  {
-    var result: [Float] = []
-    for row in 0..<product.rows {
-      for column in 0..<product.columns {
-        var sum: Float = product.isAccumulating ? product.initial : 0
-        for index in 0..<product.depth {
-          let b = product.isTransposed ? column * product.depth + index : index * product.columns + column
-          sum += product.a[row * product.depth + index] * product.b[b]
-        }
-        result.append(sum)
-      }
-    }
-    if spoilt(product) { result[result.count - 1] += 1 }
-    return result
-  }
-
-  /// Loops over 300³ take seconds in a debug build. So larger products come back empty, and a library that is
-  /// right up to there is first found out at 300.
-  private func fault(spoilt: (MatrixLibraryCheck.Product) -> Bool) -> String? {
-    MatrixLibraryCheck.fault { $0.rows < 300 && $0.columns < 300 ? multiply($0, spoilt: spoilt) : [] }
-  }
-
-  @Test func findsASingleWrongElement() {
-    #expect(fault { _ in false }?.hasPrefix("300 × 300") == true)
-    #expect(fault { $0.rows == 17 }?.hasPrefix("17 × 17 × 17, second operand transposed") == true)
-    #expect(fault { $0.rows == 64 && !$0.isTransposed }?.hasPrefix("64 × 64 × 64, plain") == true)
-    #expect(fault { $0.columns == 18 && $0.isAccumulating }?.hasPrefix("3 × 18 × 16") == true)
-  }
-
-  /// A library that adds to what must be overwritten, and one that leaves NaN.
-  @Test func oldContentMustNotMatter() {
-    #expect(MatrixLibraryCheck.fault { [Float](repeating: $0.initial, count: $0.rows * $0.columns) } != nil)
-  }
-
-  @Test func thisMachinePasses() throws { _ = try CPUDevice(threads: 1) }
-}
-
 @Suite struct TensorStorageTests {
   /// The sentinels must see what they are there for.
   @Test(arguments: [1, 16, 1000])

@@ -13,9 +13,6 @@ enum Trial {
     small.int8Rounded = 4096
     small.int8Inputs = 900
     small.int8SmallestPart = 64
-    small.convolutionPanel = 256
-    small.band = 64
-    small.tileSide = 16
     small.smallestTile = 64
     small.queries = 4
     small.keys = 3
@@ -25,6 +22,10 @@ enum Trial {
     small.winogradColumns = 2
     small.winogradWeights = 1
     small.winogradPieces = 3
+    small.winogradSmallMap = 6
+    small.winogradSmallMapChannels = 12
+    small.winogradQuarters = 0
+    small.streamedResult = 1
     small.winogradRun = 5
     do {
       let fastest = try [

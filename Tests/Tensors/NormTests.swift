@@ -70,6 +70,17 @@ import Testing
     }
   }
 
+  /// Several blocks of several runs, registers cut short, more groups than a register has channels.
+  @Test(arguments: [(37, 37), (72, 9), (130, 5), (512, 32)])
+  func manyPixels(channels: Int, groups: Int) throws {
+    var numbers = Numbers(seed: 48)
+    let x = numbers.tensor([2, 31, 29, channels], scale: 2, offset: 0.5)
+    let (scale, bias) = (numbers.tensor([channels]), numbers.tensor([channels]))
+    try judge("\(channels) in \(groups)") {
+      try $0.groupNorm(x, groups: groups, epsilon: 1e-5, scale: scale, bias: bias, activation: .silu)
+    }
+  }
+
   @Test func notANumberStaysInItsGroup() throws {
     var elements = [Float](repeating: 1, count: 16)
     for index in elements.indices { elements[index] = Float(index % 5) }

@@ -62,6 +62,29 @@ import Testing
     }
   }
 
+  /// Maps that are doubled, by quarters: gaps between pixels that fill tiles and that do not, every fusion, outputs that end within a
+  /// register, both below and above the size from which on quarters are used.
+  @Test(arguments: [(1, 1), (4, 9), (5, 3), (9, 14), (41, 40)])
+  func doubledMaps(height: Int, width: Int) throws {
+    var numbers = Numbers(seed: 49)
+    for (inputs, outputs) in height > 40 ? [(16, 16)] : [(16, 32), (21, 7), (40, 49)] {
+      let x = numbers.tensor([2, height, width, inputs])
+      let weight = numbers.parameter([outputs, inputs, 3, 3], .float16)
+      let bias = numbers.parameter([outputs], .float16)
+      let residual = numbers.tensor([2, 2 * height, 2 * width, outputs])
+      let norm = GroupNormalization(
+        groups: 1, epsilon: 1e-5, scale: numbers.tensor([inputs]), bias: numbers.tensor([inputs]), activation: .silu)
+      for isFused in [false, true] {
+        try judge("\(height)×\(width), \(inputs) → \(outputs), fused \(isFused)", depth: 9 * inputs) { device in
+          try device.conv2D(
+            x, normalization: isFused ? norm : nil, device.conv2DWeights(weight, bias: isFused ? bias : nil),
+            Conv2DGeometry(padding: 1, resizedTo: (2 * height, 2 * width)), channelAddend: nil,
+            residual: isFused ? residual : nil)
+        }
+      }
+    }
+  }
+
   /// A picture is the same, bit by bit, whoever shares the batch with it.
   @Test func batchDoesNotMatter() throws {
     var numbers = Numbers(seed: 42)
@@ -84,6 +107,25 @@ import Testing
       try device.conv2D(x, device.conv2DWeights(weight, bias: nil), Conv2DGeometry(padding: 1)).array
     }
     #expect(results.allSatisfy { $0 == results[0] })
+  }
+
+  /// A map that is small and one that is not: who shares what must not change a bit of the result.
+  @Test func smallMapsAreLikeLargeOnes() throws {
+    var numbers = Numbers(seed: 47)
+    let weight = numbers.parameter([70, 150, 3, 3], .float16)
+    let x = numbers.tensor([1, 13, 18, 150])
+    for set in Processor.current.instructionSets {
+      let results = try [0, 1000].flatMap { smallMap in
+        try [1, 64, 1000].map { channels in
+          var sizes = BlockSizes()
+          sizes.winogradSmallMap = smallMap
+          sizes.winogradSmallMapChannels = channels
+          let device = try CPUDevice(threads: 2, sizes: sizes, instructionSet: set)
+          return try device.conv2D(x, device.conv2DWeights(weight, bias: nil), Conv2DGeometry(padding: 1)).array
+        }
+      }
+      #expect(results.allSatisfy { $0 == results[0] }, "\(set)")
+    }
   }
 
   /// The usual sizes at a usual shape: several blocks of the full height and width.

@@ -69,6 +69,12 @@ VECTOR_FUNCTION float_vector vector_first(float_vector v, int32_t count, float o
   return lane < (int_vector)count ? v : (float_vector)otherwise;
 }
 
+/// Adds each lane to a number of twice the precision.
+VECTOR_LOAD void vector_add_to_doubles(double *sums, float_vector v) {
+  typedef double double_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(8)));
+  *(double_vector *)sums += __builtin_convertvector(v, double_vector);
+}
+
 /// 2ⁿ for n in -126...127, which is the integer in the low bits of `shifted` = 1.5 · 2²³ + n: by writing the exponent.
 VECTOR_FUNCTION float_vector vector_power_of_two(float_vector shifted) {
   return (float_vector)(((int_vector)shifted + (127 - 0x4B400000)) << 23);
@@ -133,6 +139,19 @@ VECTOR_LOAD float_vector vector_load_bfloat16(const void *source) {
   typedef uint16_t half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
   typedef uint32_t bit_vector __attribute__((ext_vector_type(VECTOR_LANES)));
   return (float_vector)(__builtin_convertvector(*(const half_vector *)source, bit_vector) << 16);
+}
+
+/// Writes one register, a whole number of cache lines or part of one, past the caches: without reading the line first, and without
+/// displacing what is worked with. For results that are larger than the caches. The address is aligned to the register.
+VECTOR_LOAD void vector_stream(float *target, float_vector v) {
+  __builtin_nontemporal_store(v, (float_vector *)target);
+}
+
+/// Makes what was streamed visible to other threads before whatever this thread writes next.
+VECTOR_LOAD void vector_stream_end(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
 }
 
 // Products of bytes, four to a lane: the unsigned ones of an input with the signed ones of weights. Where there is no

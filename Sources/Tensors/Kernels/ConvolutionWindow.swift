@@ -1,14 +1,19 @@
 /// Where a convolution reads: the geometry of one call, worked out once.
 ///
 /// Padding and the resize in front are two tables, one for rows and one for columns: a position of the padded,
-/// resized picture → the position in the stored one, or -1 for a zero. So the gather below knows neither.
+/// resized picture → the position in the stored one, or -1 for a zero. So the kernels know neither.
 struct ConvolutionWindow {
+  /// Taps of the largest kernel that the kernels take: 22×22.
+  static let largestKernel = 512
+
   let kernelHeight: Int
   let kernelWidth: Int
   let outHeight: Int
   let outWidth: Int
   /// Length of the summed index: `kernelHeight · kernelWidth · channels`.
   let depth: Int
+  /// Whether this is a 3×3 kernel, padded to keep the size, on a map that is doubled both ways first.
+  let isDoubled: Bool
   /// Whether every output pixel is its input pixel, so that no gather is needed.
   let isPointwise: Bool
 
@@ -18,8 +23,6 @@ struct ConvolutionWindow {
   private let channels: Int
   private let rowTable: [Int]
   private let columnTable: [Int]
-  /// Whether neighbouring columns of the window are neighbours in memory wherever none is padding.
-  private let isContiguous: Bool
 
   /// - Parameter shape: of the input, `[N, H, W, C]`.
   init(_ shape: [Int], kernelHeight: Int, kernelWidth: Int, _ geometry: Conv2DGeometry) {
@@ -39,10 +42,13 @@ struct ConvolutionWindow {
     depth = kernelHeight * kernelWidth * channels
     outHeight = (paddedHeight - kernelHeight) / stride + 1
     outWidth = (paddedWidth - kernelWidth) / stride + 1
-    isContiguous = resizedWidth == width
     isPointwise =
       kernelHeight == 1 && kernelWidth == 1 && stride == 1 && paddedHeight == height && paddedWidth == width
       && resizedHeight == height && resizedWidth == width
+    isDoubled =
+      kernelHeight == 3 && kernelWidth == 3 && stride == 1
+      && [geometry.top, geometry.left, geometry.bottom, geometry.right].allSatisfy { $0 == 1 }
+      && resizedHeight == 2 * height && resizedWidth == 2 * width
     func table(_ padded: Int, before: Int, source: Int, resized: Int) -> [Int] {
       (0..<padded).map { position in
         let inner = position - before
@@ -63,40 +69,12 @@ struct ConvolutionWindow {
     (0..<count).map { $0 < table.count && table[$0] >= 0 ? table[$0] * step : -1 }
   }
 
-  /// The im2col rows of some output pixels (counted over the whole batch), for some rows of the kernel:
-  /// `band[pixel][kernel row][kernel column][channel]`.
-  func gather(
-    _ source: UnsafePointer<Float>, outputRows: Range<Int>, kernelRows: Range<Int>,
-    into band: UnsafeMutablePointer<Float>
-  ) {
-    let runLength = kernelWidth * channels
-    var target = unsafe band
-    for pixel in outputRows {
-      let (line, column) = pixel.quotientAndRemainder(dividingBy: outWidth)
-      let (picture, row) = line.quotientAndRemainder(dividingBy: outHeight)
-      let left = column * stride
-      let isInside = isContiguous && columnTable[left] >= 0 && columnTable[left + kernelWidth - 1] >= 0
-      for kernelRow in kernelRows {
-        let y = rowTable[row * stride + kernelRow]
-        if y < 0 {
-          unsafe target.update(repeating: 0, count: runLength)
-        } else {
-          let from = unsafe source + (picture * height + y) * width * channels
-          if isInside {
-            unsafe target.update(from: from + columnTable[left] * channels, count: runLength)
-          } else {
-            for kernelColumn in 0..<kernelWidth {
-              let x = columnTable[left + kernelColumn]
-              let to = unsafe target + kernelColumn * channels
-              if x < 0 {
-                unsafe to.update(repeating: 0, count: channels)
-              } else {
-                unsafe to.update(from: from + x * channels, count: channels)
-              }
-            }
-          }
-        }
-        unsafe target += runLength
+  /// Lends both tables as offsets, one for each padded row and column.
+  func withOffsets(_ body: (_ rows: UnsafePointer<Int>, _ columns: UnsafePointer<Int>) -> Void) {
+    unsafe rowOffsets(count: rowTable.count).withUnsafeBufferPointer { rows in
+      unsafe columnOffsets(count: columnTable.count).withUnsafeBufferPointer { columns in
+        guard let rows = rows.baseAddress, let columns = columns.baseAddress else { return }
+        unsafe body(rows, columns)
       }
     }
   }

@@ -12,22 +12,4 @@
   var activation = Activation.none
   /// Same layout as the result, or nil.
   var residual: UnsafePointer<Float>?
-
-  /// Finishes a tile of the result, whose row stride is `stride` and whose first element is `base`.
-  func apply(
-    to base: UnsafeMutablePointer<Float>, stride: Int, rows: Range<Int>, columns: Range<Int>
-  ) {
-    let (first, width) = (columns.lowerBound, columns.count)
-    for row in rows {
-      let target = unsafe base + row * stride + first
-      if let bias = unsafe bias { unsafe mapLanes(width, target, bias + first, into: target) { $0 + $1 } }
-      if let addend = unsafe channelAddend {
-        unsafe mapLanes(width, target, addend + row / rowsPerPicture * stride + first, into: target) { $0 + $1 }
-      }
-      unsafe applyActivation(width, target, into: target, activation)
-      if let residual = unsafe residual {
-        unsafe mapLanes(width, target, residual + row * stride + first, into: target) { $0 + $1 }
-      }
-    }
-  }
 }

@@ -6,10 +6,6 @@ internal import KernelInterface
 /// Channels-last puts a group's channels side by side, a few of every pixel, so sums are kept per channel, which
 /// is a straight vector loop, and folded into groups at the end of each block.
 extension CPUDevice {
-  /// Pixels that are added up in fp32 before the sum goes on in double. Longer runs round the variance noticeably: a
-  /// network whose output is the small difference of two large maps showed three times PyTorch's error.
-  private static let runPixels = 32
-
   func groupNormKernel(_ x: Tensor, _ normalization: GroupNormalization) -> Tensor {
     let coefficients = normCoefficients(x, normalization)
     let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
@@ -19,10 +15,11 @@ extension CPUDevice {
     let (source, target) = unsafe (x.pointer, result.mutablePointer)
     pool.run(count: batch * blocks) { index in
       let (picture, block) = index.quotientAndRemainder(dividingBy: blocks)
-      for pixel in block * blockPixels..<min((block + 1) * blockPixels, pixels) {
-        let offset = (picture * pixels + pixel) * channels
-        unsafe coefficients.apply(source + offset, into: target + offset, picture: picture)
-      }
+      let first = block * blockPixels
+      let offset = (picture * pixels + first) * channels
+      unsafe kernels.normalize(
+        source + offset, pixels: min(blockPixels, pixels - first), channels: channels,
+        table: coefficients.table(picture: picture), activates: coefficients.activates, into: target + offset)
     }
     return result
   }
@@ -56,61 +53,33 @@ extension CPUDevice {
     return NormCoefficients(statistics, normalization, lanes: kernels.lanes)
   }
 
-  /// The moments of each group over some pixels.
+  /// The moments of each group over some pixels, few enough to stay in the cache: one pass for a mean near enough, one for the
+  /// deviations from it.
   private func blockMoments(
     _ source: UnsafePointer<Float>, pixels: Int, channels: Int, groups: Int,
     into moments: UnsafeMutableBufferPointer<Moments>
   ) {
     let groupChannels = channels / groups
     let count = pixels * groupChannels
-    unsafe scratch.withBuffer(3 * channels) { sums in
-      let (squares, shifts) = unsafe (sums + channels, sums + 2 * channels)
-      unsafe sums.update(from: source, count: channels)
-      for pixel in 1..<max(1, pixels) {
-        unsafe mapLanes(channels, sums, source + pixel * channels, into: sums) { $0 + $1 }
-      }
-      for group in 0..<groups {
-        let first = group * groupChannels
-        let total = (first..<first + groupChannels).reduce(0.0) { unsafe $0 + Double(sums[$1]) }
-        for channel in first..<first + groupChannels { unsafe shifts[channel] = Float(total / Double(count)) }
-        unsafe moments[group] = Moments()
-      }
-      for first in stride(from: 0, to: pixels, by: Self.runPixels) {
-        let run = min(Self.runPixels, pixels - first)
-        unsafe sums.update(repeating: 0, count: 2 * channels)
-        unsafe addDeviations(
-          source + first * channels, pixels: run, channels: channels, from: shifts, sums: sums, squares: squares)
+    let width = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes
+    unsafe scratch.withBuffer(6 * width) { buffer in
+      let shifts = unsafe buffer + width
+      unsafe (shifts + width).withMemoryRebound(to: Double.self, capacity: 2 * width) { sums in
+        let squares = unsafe sums + width
+        unsafe kernels.sumChannels(source, pixels: pixels, channels: channels, into: buffer)
         for group in 0..<groups {
           let members = group * groupChannels..<(group + 1) * groupChannels
-          unsafe moments[group].merge(
-            Moments(
-              count: run * groupChannels, shift: shifts[members.lowerBound],
-              sum: members.reduce(0) { unsafe $0 + Double(sums[$1]) },
-              sumOfSquares: members.reduce(0) { unsafe $0 + Double(squares[$1]) }))
+          let total = members.reduce(0.0) { unsafe $0 + Double(buffer[$1]) }
+          for channel in members { unsafe shifts[channel] = Float(total / Double(count)) }
         }
-      }
-    }
-  }
-
-  /// Adds each channel's deviations from its shift, and their squares, to `sums` and `squares`.
-  private func addDeviations(
-    _ source: UnsafePointer<Float>, pixels: Int, channels: Int, from shifts: UnsafePointer<Float>,
-    sums: UnsafeMutablePointer<Float>, squares: UnsafeMutablePointer<Float>
-  ) {
-    for pixel in 0..<pixels {
-      let row = unsafe source + pixel * channels
-      var index = 0
-      while index &+ 8 <= channels {
-        let deviation = unsafe row.lanes(at: index) - shifts.lanes(at: index)
-        unsafe sums.store(sums.lanes(at: index) + deviation, at: index)
-        unsafe squares.store(squares.lanes(at: index) + deviation * deviation, at: index)
-        index &+= 8
-      }
-      while index < channels {
-        let deviation = unsafe row[index] - shifts[index]
-        unsafe sums[index] += deviation
-        unsafe squares[index] += deviation * deviation
-        index &+= 1
+        unsafe kernels.sumDeviations(
+          source, pixels: pixels, channels: channels, from: shifts, sums: sums, squares: squares)
+        for group in 0..<groups {
+          let members = group * groupChannels..<(group + 1) * groupChannels
+          unsafe moments[group] = Moments(
+            count: count, shift: shifts[members.lowerBound], sum: members.reduce(0) { unsafe $0 + sums[$1] },
+            sumOfSquares: members.reduce(0) { unsafe $0 + squares[$1] })
+        }
       }
     }
   }
@@ -149,22 +118,4 @@ struct NormCoefficients: Sendable {
 
   /// The coefficients of a picture, `[high, low, factor, bias][width]`.
   func table(picture: Int) -> UnsafePointer<Float> { unsafe values.pointer + picture * 4 * width }
-
-  @inline(__always)
-  func apply(_ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, picture: Int) {
-    let high = unsafe table(picture: picture)
-    let (low, factor, offset) = unsafe (high + width, high + 2 * width, high + 3 * width)
-    var index = 0
-    while index &+ 8 <= channels {
-      let centred = unsafe source.lanes(at: index) - high.lanes(at: index) - low.lanes(at: index)
-      let value = unsafe centred * factor.lanes(at: index) + offset.lanes(at: index)
-      unsafe target.store(activates ? value / (1 + exponential(-value)) : value, at: index)
-      index &+= 8
-    }
-    while index < channels {
-      let value = unsafe (source[index] - high[index] - low[index]) * factor[index] + offset[index]
-      unsafe target[index] = activates ? value / (1 + exponential(Lanes(repeating: -value))[0]) : value
-      index &+= 1
-    }
-  }
 }

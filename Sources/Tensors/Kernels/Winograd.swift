@@ -12,10 +12,11 @@ extension ConvolutionWindow {
 
 /// 3×3 convolution by Winograd's method: a quarter of the multiplications (see `WinogradKernels`).
 ///
-/// The weights are taken to frequencies once a call and shared by all threads: keeping them would take eight times the
-/// memory of the file's fp16, in every worker. Then threads take blocks of tiles, and all that a block needs between the
-/// input and the result (its frequencies, and the sums of one panel of outputs) stays in the second-level cache. The
-/// group normalisation and SiLU that precede most convolutions happen while a block is read, so the normalised map never exists.
+/// The weights are taken to frequencies in every call: keeping them would take eight times the memory of the file's fp16, in
+/// every worker. Who shares what depends on the size of the map: the pieces of a large one share transformed weights, the panels of
+/// outputs of a small one share the transformed input. The group normalisation and SiLU that precede most convolutions happen
+/// while the input is read, so the normalised map never exists. A large map that is doubled first is not: four convolutions of 2×2 of the
+/// small map give the same (see `WinogradQuarter`), and come with two thirds of the products.
 extension CPUDevice {
   /// - Parameters:
   ///   - normalization: coefficients of the group normalisation in front, nil for none.
@@ -24,23 +25,49 @@ extension CPUDevice {
     _ x: Tensor, _ weights: StoredWeights, _ window: ConvolutionWindow, normalization: NormCoefficients?,
     channelAddend: Tensor?, residual: Tensor?, into result: Tensor
   ) {
-    let grid = WinogradGrid(height: window.outHeight, width: window.outWidth, sizes)
-    let layout = kernels.winogradLayout(inputs: x.shape[3], tiles: grid.largestBlock)
-    let panels = (result.shape[3] + layout.panelWidth - 1) / layout.panelWidth
-    let panelCount = WinogradLayout.frequencies * layout.inputs * layout.panelWidth
-    // As many panels at a time as their frequencies have room; nearly equally many each time.
-    let passes = (panels + max(1, sizes.winogradWeights / panelCount) - 1) / max(1, sizes.winogradWeights / panelCount)
+    let grid = WinogradGrid(window, sizes)
+    let tiles = x.shape[0] * grid.rows * grid.columns
+    let isSmall = tiles <= sizes.winogradSmallMap
+    let layout = kernels.winogradLayout(
+      inputs: x.shape[3], tiles: isSmall ? tiles : grid.largestBlock, step: grid.step)
     let biases = paddedBiases(
       weights.bias, channelAddend, batch: x.shape[0], outputs: result.shape[3], width: layout.panelWidth)
     let call = WinogradCall(
       grid: grid, layout: layout, window: window, x: x, normalization: normalization, biases: biases, result: result,
-      residual: residual)
+      residual: residual, sizes)
+    unsafe weights.weight.withBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      let format = weights.weight.dtype.format
+      if isSmall {
+        unsafe convolveSmallMap(call, base, format)
+      } else {
+        unsafe convolveBlocks(call, base, format)
+      }
+    }
+  }
+
+  /// Block by block, for maps of many tiles. All that a block needs between the input and the result (its frequencies, and the
+  /// sums of one panel of outputs) stays in the second-level cache.
+  private func convolveBlocks(_ call: WinogradCall, _ weight: UnsafeRawPointer, _ format: WeightFormat) {
+    let (layout, panels) = (call.layout, call.panels)
+    let panelCount = layout.weightCount(channels: layout.inputs)
+    // As many panels at a time as their frequencies have room; nearly equally many each time.
+    let passes = (panels + max(1, sizes.winogradWeights / panelCount) - 1) / max(1, sizes.winogradWeights / panelCount)
     unsafe scratch.withBuffer((panels + passes - 1) / passes * panelCount) { frequencies in
       for pass in 0..<passes {
         let part = panels * pass / passes..<panels * (pass + 1) / passes
-        unsafe transformWeights(weights.weight, panels: part, layout, into: frequencies)
+        let runs = (layout.inputs + sizes.winogradRun - 1) / sizes.winogradRun
+        pool.run(count: part.count * runs) { index in
+          let (panel, run) = index.quotientAndRemainder(dividingBy: runs)
+          let first = run * sizes.winogradRun
+          unsafe transformWeights(
+            call, weight, format, panel: part.lowerBound + panel,
+            channels: first..<min(first + sizes.winogradRun, layout.inputs),
+            into: frequencies + panel * panelCount + first * layout.panelWidth,
+            stride: layout.weightStride(channels: layout.inputs))
+        }
         // Enough pieces for every thread even if the map has one block; each piece transforms its input itself.
-        let blocks = x.shape[0] * grid.count
+        let blocks = call.x.shape[0] * call.grid.count
         let pieces = min(part.count, max(1, sizes.winogradPieces / blocks))
         pool.run(count: blocks * pieces) { index in
           let (block, piece) = index.quotientAndRemainder(dividingBy: pieces)
@@ -67,41 +94,67 @@ extension CPUDevice {
       }
       for (number, panel) in panels.enumerated() {
         unsafe kernels.winogradMultiply(
-          frequencies, weights + number * WinogradLayout.frequencies * layout.inputs * layout.panelWidth,
-          tiles: rows * columns, layout, into: sums)
+          frequencies, channels: 0..<layout.inputs, weights + number * layout.weightCount(channels: layout.inputs),
+          frequencyStride: layout.weightStride(channels: layout.inputs), tiles: rows * columns, layout, into: sums)
         unsafe kernels.winogradOutput(
           sums, rows: rows, columns: columns, layout, into: call.target(picture: picture, tiles, panel: panel))
       }
     }
   }
 
-  /// The frequencies of some panels of outputs: `[panel][frequency][input][output of the panel]`.
-  private func transformWeights(
-    _ weight: Parameter, panels: Range<Int>, _ layout: WinogradLayout, into target: UnsafeMutablePointer<Float>
-  ) {
-    let (inputs, outputs, width) = (layout.inputs, weight.shape[0], layout.panelWidth)
-    let runs = (inputs + sizes.winogradRun - 1) / sizes.winogradRun
-    let stride = 9 * sizes.winogradRun + layout.lanes
-    pool.run(count: panels.count * runs) { index in
-      let (panel, run) = index.quotientAndRemainder(dividingBy: runs)
-      let first = run * sizes.winogradRun
-      let count = min(sizes.winogradRun, inputs - first)
-      unsafe scratch.withBuffer(2 * width * stride) { kernels in
-        for column in 0..<width {
-          let output = (panels.lowerBound + panel) * width + column
-          let row = unsafe kernels + column * stride
-          // Columns beyond the last output are multiplied too, and nobody reads the products.
-          guard output < outputs else {
-            unsafe row.update(repeating: 0, count: stride)
-            continue
+  /// Panel by panel, for maps of few tiles, whose weights outweigh everything else: they are transformed where they are used, some
+  /// input channels at a time, and never leave the second-level cache. The input's frequencies, for once, are kept whole.
+  private func convolveSmallMap(_ call: WinogradCall, _ weight: UnsafeRawPointer, _ format: WeightFormat) {
+    let (grid, layout) = (call.grid, call.layout)
+    let blocks = call.x.shape[0] * grid.count
+    let starts = call.blockStarts
+    let part = min(layout.inputs, sizes.winogradSmallMapChannels)
+    unsafe scratch.withBuffer(layout.inputCount) { frequencies in
+      pool.run(count: blocks) { block in
+        let (picture, index) = block.quotientAndRemainder(dividingBy: grid.count)
+        let tiles = grid.block(index)
+        let (rows, columns) = (tiles.rows.count, tiles.columns.count)
+        unsafe scratch.withBuffer(layout.inputScratch(rows: rows, columns: columns)) { staging in
+          unsafe call.withSource(picture: picture, tiles) { source in
+            unsafe kernels.winogradInput(
+              source, rows: rows, columns: columns, layout, scratch: staging,
+              into: frequencies + starts[block] * layout.rowStride)
           }
-          unsafe expand(weight, from: (output * inputs + first) * 9, count: count * 9, into: row)
-          unsafe (row + count * 9).update(repeating: 0, count: layout.lanes)
         }
-        unsafe self.kernels.winogradWeights(
-          kernels, stride: stride, inputs: count, scratch: kernels + width * stride,
-          into: target + (panel * WinogradLayout.frequencies * inputs + first) * width, frequencyStride: inputs * width)
       }
+      pool.run(count: call.panels) { panel in
+        unsafe scratch.withBuffer(layout.weightCount(channels: part) + layout.sumCount) { sums in
+          let weights = unsafe sums + layout.sumCount
+          for first in stride(from: 0, to: layout.inputs, by: part) {
+            let channels = first..<min(first + part, layout.inputs)
+            let frequencyStride = layout.weightStride(channels: channels.count)
+            unsafe transformWeights(
+              call, weight, format, panel: panel, channels: channels, into: weights, stride: frequencyStride)
+            unsafe kernels.winogradMultiply(
+              frequencies, channels: channels, weights, frequencyStride: frequencyStride, tiles: layout.tiles, layout,
+              into: sums)
+          }
+          for block in 0..<blocks {
+            let (picture, index) = block.quotientAndRemainder(dividingBy: grid.count)
+            let tiles = grid.block(index)
+            unsafe kernels.winogradOutput(
+              sums + starts[block] * layout.panelWidth, rows: tiles.rows.count, columns: tiles.columns.count, layout,
+              into: call.target(picture: picture, tiles, panel: panel))
+          }
+        }
+      }
+    }
+  }
+
+  /// The frequencies of some input channels of one panel, `stride` floats from one frequency to the next.
+  private func transformWeights(
+    _ call: WinogradCall, _ weight: UnsafeRawPointer, _ format: WeightFormat, panel: Int, channels: Range<Int>,
+    into target: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    unsafe scratch.withBuffer(9 * channels.count * call.layout.lanes) { staging in
+      unsafe kernels.winogradWeights(
+        weight, format, inputs: call.layout.inputs, outputs: call.outputs(panel), channels: channels,
+        quarter: call.quarter(panel), scratch: staging, into: target, frequencyStride: stride)
     }
   }
 
@@ -118,95 +171,5 @@ extension CPUDevice {
       }
     }
     return Tensor(table: values, shape: [batch, padded])
-  }
-}
-
-/// What the blocks of one call share.
-private struct WinogradCall {
-  let grid: WinogradGrid
-  let layout: WinogradLayout
-  let window: ConvolutionWindow
-  let x: Tensor
-  let normalization: NormCoefficients?
-  /// A row a picture, whole panels wide.
-  let biases: Tensor
-  let result: Tensor
-  let residual: Tensor?
-  private let rowOffsets: [Int]
-  private let columnOffsets: [Int]
-
-  init(
-    grid: WinogradGrid, layout: WinogradLayout, window: ConvolutionWindow, x: Tensor, normalization: NormCoefficients?,
-    biases: Tensor, result: Tensor, residual: Tensor?
-  ) {
-    self.grid = grid
-    self.layout = layout
-    self.window = window
-    self.x = x
-    self.normalization = normalization
-    self.biases = biases
-    self.result = result
-    self.residual = residual
-    rowOffsets = window.rowOffsets(count: 4 * grid.rows + 2)
-    columnOffsets = window.columnOffsets(count: 4 * grid.columns + 2)
-  }
-
-  /// Where a block reads.
-  func withSource(
-    picture: Int, _ tiles: (rows: Range<Int>, columns: Range<Int>), _ body: (WinogradSource) -> Void
-  ) {
-    unsafe rowOffsets.withUnsafeBufferPointer { rows in
-      unsafe columnOffsets.withUnsafeBufferPointer { columns in
-        guard let rows = rows.baseAddress, let columns = columns.baseAddress else { return }
-        unsafe body(
-          WinogradSource(
-            picture: x.pointer + picture * (x.count / x.shape[0]), rowOffsets: rows + 4 * tiles.rows.lowerBound,
-            columnOffsets: columns + 4 * tiles.columns.lowerBound, channels: layout.inputs,
-            normalization: normalization?.table(picture: picture), activates: normalization?.activates ?? false))
-      }
-    }
-  }
-
-  /// Where a block writes the outputs of a panel.
-  func target(picture: Int, _ tiles: (rows: Range<Int>, columns: Range<Int>), panel: Int) -> WinogradTarget {
-    let (height, width, outputs) = (result.shape[1], result.shape[2], result.shape[3])
-    let (row, column) = (4 * tiles.rows.lowerBound, 4 * tiles.columns.lowerBound)
-    let output = panel * layout.panelWidth
-    let offset = ((picture * height + row) * width + column) * outputs + output
-    return unsafe WinogradTarget(
-      base: result.mutablePointer + offset, rowStride: width * outputs, pixelStride: outputs, height: height - row,
-      width: width - column, outputs: outputs - output,
-      bias: biases.pointer + picture * biases.shape[1] + output,
-      residual: residual.map { unsafe UnsafePointer($0.pointer + offset) })
-  }
-}
-
-/// How the tiles of a map are cut into blocks.
-struct WinogradGrid {
-  /// Tiles down and across.
-  let rows: Int, columns: Int
-  private let rowBlocks: Int, columnBlocks: Int
-
-  init(height: Int, width: Int, _ sizes: BlockSizes) {
-    (rows, columns) = ((height + 3) / 4, (width + 3) / 4)
-    rowBlocks = (rows + sizes.winogradRows - 1) / sizes.winogradRows
-    columnBlocks = (columns + sizes.winogradColumns - 1) / sizes.winogradColumns
-  }
-
-  /// Number of blocks.
-  var count: Int { rowBlocks * columnBlocks }
-
-  /// Tiles of the largest block.
-  var largestBlock: Int {
-    ((rows + rowBlocks - 1) / rowBlocks) * ((columns + columnBlocks - 1) / columnBlocks)
-  }
-
-  /// The tiles of a block. Neighbours across follow each other: they share rows of the input.
-  func block(_ index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-    let (row, column) = index.quotientAndRemainder(dividingBy: columnBlocks)
-    return (
-      rows * row / rowBlocks..<rows * (row + 1) / rowBlocks,
-      columns * column / columnBlocks..<columns * (column + 1) / columnBlocks
-    )
   }
 }

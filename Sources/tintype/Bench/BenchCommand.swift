@@ -10,10 +10,12 @@ struct BenchCommand: ParsableCommand {
       Draws a picture of the size and steps given, --repeat times over with the prompt not known from before, and reports the \
       medians: text encoders, UNet (all steps), VAE decoder and, by itself, VAE encoder, with their arithmetic (counted by walking \
       through the networks) and what share of the processor's peak that is. A first picture is drawn and timed from the \
-      start of loading. Run it on an idle machine. `make bench` runs it beside other engines.
+      start of loading. Run it on an idle machine. `make bench` runs it beside other engines. --layers adds what each operation of \
+      the networks takes, by kind and shape, from evaluations of their own.
 
-      Example:
+      Examples:
         tintype bench --model sdxl-turbo --size 512x512 --repeat 5 --json
+        tintype bench --model sdxl-turbo --layers
       """)
 
   @Option(name: Settings.models.name, help: Settings.models.help) var model: ModelList?
@@ -24,6 +26,7 @@ struct BenchCommand: ParsableCommand {
   var repeats = PositiveInteger(3)
   @OptionGroup var precision: PrecisionOptions
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
+  @Flag(help: "Time every operation of the networks, too.") var layers = false
   @Flag(help: "Print JSON on standard output.") var json = false
 
   func run() throws {
@@ -37,7 +40,7 @@ struct BenchCommand: ParsableCommand {
       folder: model.folder, device: device, quantization: quantization,
       request: GenerationRequest(
         prompt: "a cinematic shot of a baby racoon wearing an intricate italian priest robe", width: size?.width,
-        height: size?.height, steps: steps, seed: 0), repeats: repeats.value)
+        height: size?.height, steps: steps, seed: 0), repeats: repeats.value, timesLayers: layers)
     // Before and after: the clock of a processor that others use varies, and the better of the two is what it can do.
     let probe = device.peakRate()
     try measurement.run { bar.update($0, fraction: $1) }

@@ -15,6 +15,8 @@ struct BenchMeasurement {
   /// After the pictures and before the encoder, which a text-to-image worker never runs.
   private(set) var peakResident: Int?
   private(set) var info: ModelInfo?
+  /// What each component's operations took, over ``repeats`` evaluations; empty unless asked for.
+  private(set) var layers: [PipelineComponent: [ProfilingDevice.Layer]] = [:]
   private(set) var precision: Precision?
 
   let folder: String
@@ -23,11 +25,17 @@ struct BenchMeasurement {
   let quantization: Quantization?
   let request: GenerationRequest
   let repeats: Int
+  private let profiler: ProfilingDevice?
 
-  init(folder: String, device: any Device, quantization: Quantization?, request: GenerationRequest, repeats: Int) {
+  /// - Parameter timesLayers: whether every operation is timed too, in evaluations of their own.
+  init(
+    folder: String, device: any Device, quantization: Quantization?, request: GenerationRequest, repeats: Int,
+    timesLayers: Bool
+  ) {
     self.quantization = quantization
     self.folder = folder
-    self.device = device
+    profiler = timesLayers ? ProfilingDevice(device) : nil
+    self.device = profiler ?? device
     self.request = request
     self.repeats = repeats
   }
@@ -64,6 +72,16 @@ struct BenchMeasurement {
     for pass in 0..<repeats {
       progress("encoding a picture", Double(2 + repeats + pass) / passes)
       try components[.vaeEncode, default: Samples()].measure(encode)
+    }
+    guard let profiler else { return }
+    for component in PipelineComponent.allCases {
+      progress("operations of \(component.rawValue)", 1)
+      let evaluate = try pipeline.evaluation(
+        of: component, width: request.width ?? pipeline.info.defaultWidth,
+        height: request.height ?? pipeline.info.defaultHeight)
+      _ = profiler.takeLayers()
+      for _ in 0..<repeats { try evaluate() }
+      layers[component] = profiler.takeLayers()
     }
   }
 

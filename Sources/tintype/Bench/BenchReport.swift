@@ -27,9 +27,11 @@ struct BenchReport: Encodable {
   let peakGflops: Double
   let instructionSet: String
   let components: [String: Component]
+  /// By component; nil unless asked for.
+  let layers: [String: BenchLayers]?
 
   enum CodingKeys: String, CodingKey {
-    case model, precision, width, height, steps, threads, repeats, components
+    case model, precision, width, height, steps, threads, repeats, components, layers
     case loadSeconds = "load_s"
     case textEncodersSeconds = "text_encoders_s"
     case unetSeconds = "unet_s"
@@ -80,6 +82,13 @@ struct BenchReport: Encodable {
             fractionOfPeak: gflops / peakGflops)
         )
       })
+    layers =
+      measured.layers.isEmpty
+      ? nil
+      : Dictionary(
+        uniqueKeysWithValues: measured.layers.map { component, layers in
+          (component.rawValue, BenchLayers(layers, evaluations: measured.repeats, peakGflops: peakGflops))
+        })
   }
 
   func print(json: Bool) throws {
@@ -101,6 +110,9 @@ struct BenchReport: Encodable {
       ])
     }
     Swift.print(table.rendered())
+    for component in PipelineComponent.allCases {
+      layers?[component.rawValue]?.print(title: component.rawValue)
+    }
     var facts = TextTable([.init(heading: "WHOLE"), .init(heading: "", alignsRight: true)])
     facts.append(["text + UNet + decode", "\(Self.decimal(totalSeconds, 3)) s"])
     facts.append(["the same, prompt known", "\(Self.decimal(cachedTotalSeconds, 3)) s"])

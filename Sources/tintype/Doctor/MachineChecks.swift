@@ -36,7 +36,6 @@ struct MachineChecks {
       device.pool.threads > usable
         ? .warning("threads", text, remedy: "Give --threads \(usable): more than there are cores wait for each other.")
         : .ok("threads", text))
-    findings.append(.ok("matrix library", "\(CPUDevice.matrixLibrary); multiplies correctly on this processor"))
     return findings
   }
 

@@ -1,33 +1,65 @@
 internal import Foundation
 internal import Tensors
 
+/// What the command line asks for.
+struct Selection: Sendable {
+  /// Threads of the device; nil: all.
+  let threads: Int?
+  private let groups: Set<String>
+  private let only: String?
+
+  init(_ arguments: [String]) {
+    var rest = arguments[...]
+    if let place = rest.firstIndex(of: "--only") {
+      only = place + 1 < rest.endIndex ? rest[place + 1] : nil
+      rest = rest[..<place] + rest[(place + 1)...].dropFirst()
+    } else {
+      only = nil
+    }
+    threads = rest.compactMap { Int($0) }.first
+    groups = Set(rest.filter { Int($0) == nil })
+  }
+
+  /// Whether a group of kernels is to be timed.
+  func wants(group: String) -> Bool { groups.isEmpty || groups.contains(group) }
+
+  /// Whether one case is.
+  func wants(_ name: String) -> Bool { only.map(name.contains) ?? true }
+}
+
+/// Of this process.
+let selection = Selection(Array(CommandLine.arguments.dropFirst()))
+
+/// Where results live, as those of a picture do: memory from the system would be zeroed in every call.
+private let arena = TensorArena()
+
 /// Runs a kernel for a third of a second, at least three times, and prints the median.
-func report(_ name: String, _ operations: Double, _ device: CPUDevice, _ body: () throws -> Void) throws {
-  try body()
+///
+/// - Parameters:
+///   - operations: of one call.
+///   - unit: a thousand million operations a second.
+func report(
+  _ name: String, _ operations: Double, _ device: CPUDevice, unit: String = "GFLOP/s", _ body: () throws -> Void
+) throws {
+  func call() throws { try TensorArena.$current.withValue(arena) { try body() } }
+  try call()
   var wall: [Double] = []
   var processor: [Double] = []
   let clock = ContinuousClock()
   let start = clock.now
   while wall.count < 3 || clock.now - start < .milliseconds(300) {
-    let (begun, used) = (clock.now, processorSeconds())
-    try body()
+    let (begun, used) = (clock.now, ProcessorTime.seconds)
+    try call()
     wall.append((clock.now - begun) / .seconds(1))
-    processor.append(processorSeconds() - used)
+    processor.append(ProcessorTime.seconds - used)
   }
   wall.sort()
   processor.sort()
   let (elapsed, busy) = (wall[wall.count / 2], processor[processor.count / 2])
   let text = String(
-    format: "%8.2f ms  %6.0f GFLOP/s  %6.0f per processor-second", elapsed * 1000, operations / elapsed / 1e9,
+    format: "%8.2f ms  %7.1f \(unit)  %7.1f per processor-second", elapsed * 1000, operations / elapsed / 1e9,
     operations / busy / 1e9)
-  print(name.padding(toLength: 28, withPad: " ", startingAt: 0), text)
-}
-
-/// Seconds that all threads of the process have computed.
-func processorSeconds() -> Double {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  print(name.padding(toLength: 32, withPad: " ", startingAt: 0), text)
 }
 
 /// Numbers about zero, the same in every run.
