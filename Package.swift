@@ -20,7 +20,10 @@ let numeric: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 /// beside `Sources/Kernels` are symbolic links to it. Whole modules: the inner loops are inlined across files.
 let kernels: [SwiftSetting] = strict + [.unsafeFlags(["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"])]
 #if arch(x86_64)
-  let instructionSets = [("KernelsAVX2", ["-march=x86-64-v3"]), ("KernelsAVX512", ["-march=x86-64-v4"])]
+  let instructionSets = [
+    ("KernelsAVX2", ["-march=x86-64-v3"]), ("KernelsAVX512", ["-march=x86-64-v4"]),
+    ("KernelsAVX512VNNI", ["-march=x86-64-v4", "-mavx512vnni"]),
+  ]
 #else
   let instructionSets: [(String, [String])] = []
 #endif
@@ -45,6 +48,13 @@ let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swi
 let hummingbird: [Target.Dependency] = [
   .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"),
   .product(name: "NIOCore", package: "swift-nio"),
+]
+
+/// The files of the dashboard's page, served as they are.
+let page = [
+  "index.html", "style.css", "main.js", "elements.js", "format.js", "server.js", "actions.js", "overview.js",
+  "chart.js",
+  "jobs.js", "job.js", "gallery.js",
 ]
 
 let package = Package(
@@ -112,6 +122,7 @@ let package = Package(
         .embedInCode("V0015__fewer_statements.sql"),
         .embedInCode("V0016__claims_of_several.sql"),
         .embedInCode("V0017__maintenance_and_clocks.sql"),
+        .embedInCode("V0018__view_columns.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(
@@ -123,7 +134,7 @@ let package = Package(
       name: "Monitoring", dependencies: hummingbird + [coreMetrics, logging, serviceLifecycle], swiftSettings: strict),
     .target(
       name: "Dashboard", dependencies: ["Postgres"] + hummingbird + [logging, serviceLifecycle],
-      resources: [.embedInCode("Page/index.html")], swiftSettings: strict),
+      resources: page.map { .embedInCode("Page/\($0)") }, swiftSettings: strict),
 
     // Where they meet.
     .target(
@@ -138,6 +149,10 @@ let package = Package(
 
     .executableTarget(
       name: "KernelBenchmarks", dependencies: ["Tensors"], path: "Tests/Benchmarks/Kernels", swiftSettings: strict),
+
+    .executableTarget(
+      name: "FidelityBenchmark", dependencies: ["Diffusion", "Tensors"], path: "Tests/Benchmarks/Fidelity",
+      swiftSettings: strict),
 
     // Tests. TestSupport is never linked into a product.
     .target(

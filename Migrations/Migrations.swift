@@ -1,6 +1,6 @@
 /// A step in the database schema's life: a file of this folder.
 public struct Migration: Sendable, Equatable {
-  /// Number in the file's name, from 1 without gaps.
+  /// Number in the file's name, rising.
   public let version: Int
   /// The file's name without `.sql`.
   public let name: String
@@ -39,4 +39,5 @@ public let migrations: [Migration] = [
   Migration("V0015__fewer_statements", PackageResources.V0015__fewer_statements_sql),
   Migration("V0016__claims_of_several", PackageResources.V0016__claims_of_several_sql),
   Migration("V0017__maintenance_and_clocks", PackageResources.V0017__maintenance_and_clocks_sql),
+  Migration("V0018__view_columns", PackageResources.V0018__view_columns_sql),
 ]

@@ -1817,6 +1817,32 @@ CREATE VIEW tintype.dead_letters AS
 
 COMMENT ON VIEW tintype.dead_letters IS 'The last thousand jobs that failed for good, newest first, and why: poison (its workers vanished), attempts (used up), permanent (trying again cannot help), deadline, init_job. retry(id) brings one back';
 
+COMMENT ON COLUMN tintype.dead_letters.id IS 'The job: retry(id) brings it back';
+
+COMMENT ON COLUMN tintype.dead_letters.queue IS 'Its queue';
+
+COMMENT ON COLUMN tintype.dead_letters.model IS 'The model it asked for; null for the worker''s default';
+
+COMMENT ON COLUMN tintype.dead_letters.tenant IS 'For whom the job is';
+
+COMMENT ON COLUMN tintype.dead_letters.submitted_by IS 'The session user who inserted it';
+
+COMMENT ON COLUMN tintype.dead_letters.finished_at IS 'When it failed for good';
+
+COMMENT ON COLUMN tintype.dead_letters.reason IS 'poison (its workers vanished), attempts (used up), permanent (trying again cannot help), deadline, or init_job (the job it was to start from)';
+
+COMMENT ON COLUMN tintype.dead_letters.error_code IS 'The last failure, for programs';
+
+COMMENT ON COLUMN tintype.dead_letters.error IS 'The last failure, for people; never quotes a prompt';
+
+COMMENT ON COLUMN tintype.dead_letters.failures IS 'Attempts that failed or ran out of time';
+
+COMMENT ON COLUMN tintype.dead_letters.losses IS 'Attempts whose worker vanished';
+
+COMMENT ON COLUMN tintype.dead_letters.max_attempts IS 'Failures after which it fails for good';
+
+COMMENT ON COLUMN tintype.dead_letters.attempts IS 'Attempts on record, released and lost ones included';
+
 CREATE TABLE tintype.fairness (
     singleton boolean DEFAULT true NOT NULL,
     ahead interval DEFAULT '00:00:00'::interval NOT NULL,
@@ -2052,6 +2078,72 @@ CREATE VIEW tintype.job_status AS
 
 COMMENT ON VIEW tintype.job_status IS 'Each job without its words: where it stands, what it waits for, how far it has got. Filter it by id or order by id with a limit';
 
+COMMENT ON COLUMN tintype.job_status.id IS 'The job: tintype.jobs.id';
+
+COMMENT ON COLUMN tintype.job_status.state IS 'scheduled, blocked, ready, running, succeeded, failed or cancelled';
+
+COMMENT ON COLUMN tintype.job_status.queue IS 'Which line it stands in';
+
+COMMENT ON COLUMN tintype.job_status.model IS 'The model it asked for; null for whatever the worker''s default is';
+
+COMMENT ON COLUMN tintype.job_status.priority IS '-1000 to 1000, higher is sooner';
+
+COMMENT ON COLUMN tintype.job_status.width IS 'Pixels; null for the model''s own size or the initial picture''s';
+
+COMMENT ON COLUMN tintype.job_status.height IS 'Pixels; null as for width';
+
+COMMENT ON COLUMN tintype.job_status.steps IS 'Denoising steps';
+
+COMMENT ON COLUMN tintype.job_status.guidance_scale IS 'Classifier-free guidance; at 1 and below there is none';
+
+COMMENT ON COLUMN tintype.job_status.strength IS 'How much of the initial picture is replaced; null without one';
+
+COMMENT ON COLUMN tintype.job_status.seed IS 'Seed of the first picture; picture i uses seed + i';
+
+COMMENT ON COLUMN tintype.job_status.image_count IS 'Pictures to make';
+
+COMMENT ON COLUMN tintype.job_status.init_job IS 'The earlier job whose picture it starts from';
+
+COMMENT ON COLUMN tintype.job_status.submitted_by IS 'The session user who inserted it';
+
+COMMENT ON COLUMN tintype.job_status.created_at IS 'When it was inserted';
+
+COMMENT ON COLUMN tintype.job_status.run_at IS 'Not before this time; after a failure, when the next attempt is due';
+
+COMMENT ON COLUMN tintype.job_status.started_at IS 'When the current or last attempt started';
+
+COMMENT ON COLUMN tintype.job_status.finished_at IS 'When it reached a terminal state';
+
+COMMENT ON COLUMN tintype.job_status.waiting_for IS 'What must happen before it runs, in words; null when nothing must';
+
+COMMENT ON COLUMN tintype.job_status.failures IS 'Attempts that failed or ran out of time, since the last retry()';
+
+COMMENT ON COLUMN tintype.job_status.losses IS 'Attempts whose worker vanished, since the last retry()';
+
+COMMENT ON COLUMN tintype.job_status.max_attempts IS 'Failures after which it fails for good';
+
+COMMENT ON COLUMN tintype.job_status.error_code IS 'The last failure, for programs';
+
+COMMENT ON COLUMN tintype.job_status.warning_count IS 'How many warnings a success came with: jobs.warnings has them';
+
+COMMENT ON COLUMN tintype.job_status.attempt_id IS 'The attempt that holds the job or that ended it; null while it waits';
+
+COMMENT ON COLUMN tintype.job_status.worker_id IS 'Who runs it, or ran it last';
+
+COMMENT ON COLUMN tintype.job_status.phase IS 'What that attempt does, or did last: load_model, fetch_init, encode_text, encode_image, denoise, decode, write';
+
+COMMENT ON COLUMN tintype.job_status.step IS 'Denoising steps begun in that attempt';
+
+COMMENT ON COLUMN tintype.job_status.progress IS 'Share of that attempt''s work done, 0 to 1';
+
+COMMENT ON COLUMN tintype.job_status.progress_at IS 'When that last changed';
+
+COMMENT ON COLUMN tintype.job_status.cancelling IS 'It runs, its cancellation is asked for, and its worker has not stopped yet; null without an attempt';
+
+COMMENT ON COLUMN tintype.job_status.tenant IS 'For whom the job is';
+
+COMMENT ON COLUMN tintype.job_status.deadline IS 'Of no use after this time; null for never';
+
 ALTER TABLE tintype.jobs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME tintype.jobs_id_seq
     START WITH 1
@@ -2192,6 +2284,8 @@ CREATE VIEW tintype.queue_status AS
 
 COMMENT ON VIEW tintype.queue_status IS 'Each queue: how much waits and for how long, who serves it, whether and why it is paused';
 
+COMMENT ON COLUMN tintype.queue_status.queue IS 'Name of the queue';
+
 COMMENT ON COLUMN tintype.queue_status.ready IS 'Jobs that may run now, those included that wait for their concurrency_key';
 
 COMMENT ON COLUMN tintype.queue_status.scheduled IS 'Jobs whose run_at has not come: new ones of later, failed ones that back off';
@@ -2207,6 +2301,10 @@ COMMENT ON COLUMN tintype.queue_status.oldest_ready IS 'How long the first job o
 COMMENT ON COLUMN tintype.queue_status.workers IS 'Live workers that serve the queue';
 
 COMMENT ON COLUMN tintype.queue_status.paused_at IS 'Since when no worker takes a job of the queue; null: it runs';
+
+COMMENT ON COLUMN tintype.queue_status.paused_by IS 'Who paused it';
+
+COMMENT ON COLUMN tintype.queue_status.pause_reason IS 'Why, as that person said';
 
 CREATE VIEW tintype.recent_errors AS
  SELECT a.finished_at,
@@ -2250,6 +2348,34 @@ CREATE VIEW tintype.recent_errors AS
 
 COMMENT ON VIEW tintype.recent_errors IS 'The last hundred attempts that went wrong, newest first';
 
+COMMENT ON COLUMN tintype.recent_errors.finished_at IS 'When the attempt ended';
+
+COMMENT ON COLUMN tintype.recent_errors.job_id IS 'Its job';
+
+COMMENT ON COLUMN tintype.recent_errors.attempt_id IS 'The attempt';
+
+COMMENT ON COLUMN tintype.recent_errors.queue IS 'The job''s queue';
+
+COMMENT ON COLUMN tintype.recent_errors.model IS 'The model that the job asked for; null for the worker''s default';
+
+COMMENT ON COLUMN tintype.recent_errors.worker_id IS 'The process that ran it';
+
+COMMENT ON COLUMN tintype.recent_errors.worker IS 'That worker''s name';
+
+COMMENT ON COLUMN tintype.recent_errors.host IS 'That worker''s machine';
+
+COMMENT ON COLUMN tintype.recent_errors.number IS 'Failures before it plus one: the n in "attempt n of max_attempts"';
+
+COMMENT ON COLUMN tintype.recent_errors.phase IS 'What it was doing';
+
+COMMENT ON COLUMN tintype.recent_errors.outcome IS 'failed, cancelled or released as the worker said; lost or timed_out as maintain() found';
+
+COMMENT ON COLUMN tintype.recent_errors.error_code IS 'Why it failed, for programs';
+
+COMMENT ON COLUMN tintype.recent_errors.error IS 'Why it failed, for people; never quotes a prompt';
+
+COMMENT ON COLUMN tintype.recent_errors.job_state IS 'What has become of the job since';
+
 CREATE TABLE tintype.removals (
     output text NOT NULL,
     job_id bigint NOT NULL,
@@ -2281,6 +2407,26 @@ CREATE VIEW tintype.throughput AS
 
 COMMENT ON VIEW tintype.throughput IS 'The last hour by minute and queue: jobs by how they ended, pictures, seconds waited and run';
 
+COMMENT ON COLUMN tintype.throughput.minute IS 'Beginning of the minute in which the jobs ended';
+
+COMMENT ON COLUMN tintype.throughput.queue IS 'Their queue';
+
+COMMENT ON COLUMN tintype.throughput.succeeded IS 'Jobs that succeeded';
+
+COMMENT ON COLUMN tintype.throughput.failed IS 'Jobs that failed for good';
+
+COMMENT ON COLUMN tintype.throughput.cancelled IS 'Jobs that were cancelled';
+
+COMMENT ON COLUMN tintype.throughput.images IS 'Pictures of the jobs that succeeded';
+
+COMMENT ON COLUMN tintype.throughput.wait_p50 IS 'Seconds from run_at to the start: half of the jobs waited at most so long';
+
+COMMENT ON COLUMN tintype.throughput.wait_p95 IS 'As wait_p50, for 95 of 100';
+
+COMMENT ON COLUMN tintype.throughput.run_p50 IS 'Seconds from the start of the last attempt to the end: half of the jobs ran at most so long';
+
+COMMENT ON COLUMN tintype.throughput.run_p95 IS 'As run_p50, for 95 of 100';
+
 CREATE VIEW tintype.worker_status AS
  SELECT w.id,
     w.name,
@@ -2307,6 +2453,32 @@ CREATE VIEW tintype.worker_status AS
   WHERE ((w.ended_at IS NULL) OR (w.ended_at > (now() - '1 day'::interval)));
 
 COMMENT ON VIEW tintype.worker_status IS 'Each worker that lives or ended within a day, and how long ago it was last heard of';
+
+COMMENT ON COLUMN tintype.worker_status.id IS 'Identity of the process';
+
+COMMENT ON COLUMN tintype.worker_status.name IS 'What its operator calls it';
+
+COMMENT ON COLUMN tintype.worker_status.host IS 'Machine';
+
+COMMENT ON COLUMN tintype.worker_status.pid IS 'Process id on that machine';
+
+COMMENT ON COLUMN tintype.worker_status.version IS 'Version of the program';
+
+COMMENT ON COLUMN tintype.worker_status.queues IS 'Queues it claims from';
+
+COMMENT ON COLUMN tintype.worker_status.models IS 'Models it has; jobs without a model run on the first';
+
+COMMENT ON COLUMN tintype.worker_status.slots IS 'Jobs it may run at once';
+
+COMMENT ON COLUMN tintype.worker_status.running IS 'Jobs it runs now';
+
+COMMENT ON COLUMN tintype.worker_status.state IS 'running, draining (finishes what it runs and takes nothing more), silent (its lease is over and nobody has noticed yet), stopped (it said goodbye) or lost';
+
+COMMENT ON COLUMN tintype.worker_status.silent_for IS 'How long ago its last heartbeat was';
+
+COMMENT ON COLUMN tintype.worker_status.started_at IS 'When it registered';
+
+COMMENT ON COLUMN tintype.worker_status.ended_at IS 'When it stopped or was declared lost; null while it lives';
 
 ALTER TABLE tintype.workers ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME tintype.workers_id_seq

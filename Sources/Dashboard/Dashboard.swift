@@ -17,6 +17,8 @@ public struct Dashboard: Service {
     public var port = 8080
     /// Where pictures lie; nil shows none.
     public var pictures: String?
+    /// What whoever opens the page must know: `/?key=…`; nil lets everybody in who can reach it.
+    public var key: String?
     /// What cancel, retry, pause and resume ask for; nil forbids them.
     public var token: String?
     /// Time between two looks at the database, while anybody watches.

@@ -4,6 +4,7 @@ internal import Hummingbird
 /// What every request must pass, and what every answer carries.
 struct DashboardGuard<Context: RequestContext>: RouterMiddleware {
   let host: String
+  let key: DashboardKey?
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -15,7 +16,11 @@ struct DashboardGuard<Context: RequestContext>: RouterMiddleware {
     }
     var response: Response
     do {
-      response = try await next(request, context)
+      if let answer = key?.answer(request) {
+        response = answer
+      } else {
+        response = try await next(request, context)
+      }
     } catch let error as HTTPError {
       response = try error.response(from: request, context: context)
     }
@@ -52,17 +57,22 @@ enum DashboardHost {
   }
 }
 
-/// The word that actions ask for.
-struct ActionToken: Sendable {
-  let token: String
+/// A word that only those know who may do something.
+struct Secret: Sendable {
+  let text: String
 
   /// Compares all of it whatever differs first, so that time tells nothing.
-  func matches(_ header: String?) -> Bool {
-    guard let header, header.hasPrefix("Bearer ") else { return false }
-    let given = Array(header.utf8.dropFirst(7))
-    let wanted = Array(token.utf8)
+  func matches(_ given: some StringProtocol) -> Bool {
+    let given = Array(given.utf8)
+    let wanted = Array(text.utf8)
     var difference = given.count ^ wanted.count
     for (index, byte) in wanted.enumerated() { difference |= Int(byte ^ (index < given.count ? given[index] : 0)) }
     return difference == 0
+  }
+
+  /// Whether a request carries it in a header, which a page from elsewhere cannot make a browser send: a cookie would go along by itself.
+  func isCarried(by request: Request) -> Bool {
+    guard let header = request.headers[.authorization], header.hasPrefix("Bearer ") else { return false }
+    return matches(header.dropFirst("Bearer ".count))
   }
 }

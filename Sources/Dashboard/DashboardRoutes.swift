@@ -14,9 +14,18 @@ struct DashboardRoutes: Sendable {
 
   func router() -> Router<BasicRequestContext> {
     let router = Router()
-    router.add(middleware: DashboardGuard(host: configuration.host))
-    router.get("/") { _, _ in Self.page() }
+    router.add(
+      middleware: DashboardGuard(
+        host: configuration.host, key: configuration.key.map { DashboardKey(secret: Secret(text: $0)) }))
+    for (name, file) in PageFiles.all { router.get(RouterPath("/\(name)")) { _, _ in file.response } }
     router.get("livez") { _, _ in Self.answer("ok\n", type: "text/plain; charset=utf-8") }
+    router.get("readyz") { _, _ in
+      let sight = try await look { try await store.sight() }
+      guard sight.migrated else {
+        throw HTTPError(.serviceUnavailable, message: "the database has no Tintype schema, or this user may not see it")
+      }
+      return Self.answer("ok\n", type: "text/plain; charset=utf-8")
+    }
     router.get("events") { _, _ in events() }
     router.get("api/sight") { _, _ in
       let sight = try await look { try await store.sight() }
@@ -27,13 +36,9 @@ struct DashboardRoutes: Sendable {
         """)
     }
     router.get("api/jobs") { request, _ in
-      let query = request.uri.queryParameters
-      let given = { (name: Substring) in
-        query[name].flatMap { $0.removingPercentEncoding }.flatMap { $0.isEmpty ? nil : String($0) }
-      }
       let filter = DashboardStore.Filter(
-        state: given("state"), queue: given("queue"), search: given("search"),
-        before: given("before").flatMap { Int64($0) })
+        state: Self.given("state", request), queue: Self.given("queue", request),
+        search: Self.given("search", request), before: Self.given("before", request).flatMap { Int64($0) })
       return Self.json(try await look { try await store.jobs(filter, sight: store.sight()) })
     }
     router.get("api/jobs/:id") { _, context in
@@ -47,13 +52,17 @@ struct DashboardRoutes: Sendable {
       guard configuration.pictures != nil, try await look({ try await store.sight().jobs }) else {
         return Self.json("[]")
       }
-      let before = request.uri.queryParameters["before"].flatMap { Int64($0) }
-      return Self.json(try await look { try await store.gallery(before: before) })
+      return Self.json(
+        try await look {
+          try await store.gallery(
+            before: Self.given("before", request), search: Self.given("search", request),
+            limit: Self.given("limit", request).flatMap { Int($0) } ?? 60)
+        })
     }
-    router.get("pictures/:job/:index") { _, context in
+    router.get("pictures/:job/:index") { request, context in
       try await picture(
         job: context.parameters.require("job", as: Int64.self),
-        index: context.parameters.require("index", as: Int64.self))
+        index: context.parameters.require("index", as: Int64.self), request)
     }
     addActions(to: router)
     return router
@@ -67,12 +76,21 @@ struct DashboardRoutes: Sendable {
       try await perform(.retry(context.parameters.require("id", as: Int64.self)), request)
     }
     router.post("api/queues/:name/pause") { request, context in
-      let reason = request.uri.queryParameters["reason"].flatMap { $0.removingPercentEncoding }
-      return try await perform(.pause(Self.name(context), reason: reason), request)
+      try await perform(.pause(Self.name(context), reason: Self.given("reason", request)), request)
     }
     router.post("api/queues/:name/resume") { request, context in
       try await perform(.resume(Self.name(context)), request)
     }
+  }
+
+  /// A parameter of the address; an empty one is none. Read from the address as it was sent: a form writes a space as `+`, and
+  /// after decoding it could not be told from a plus.
+  private static func given(_ name: String, _ request: Request) -> String? {
+    for pair in (request.uri.query ?? "").split(separator: "&") where pair.hasPrefix("\(name)=") {
+      let value = pair.dropFirst(name.count + 1).replacing("+", with: " ").removingPercentEncoding
+      if let value, !value.isEmpty { return value }
+    }
+    return nil
   }
 
   private static func name(_ context: BasicRequestContext) throws -> String {
@@ -80,12 +98,12 @@ struct DashboardRoutes: Sendable {
     return name.removingPercentEncoding ?? name
   }
 
-  /// Only with the token, in a header that a page from elsewhere cannot send: a cookie would go along with any request.
+  /// Only with the token.
   private func perform(_ action: DashboardStore.Action, _ request: Request) async throws -> Response {
     guard let token = configuration.token else {
       throw HTTPError(.forbidden, message: "this dashboard only looks: it was started without --allow-actions")
     }
-    guard ActionToken(token: token).matches(request.headers[.authorization]) else {
+    guard Secret(text: token).isCarried(by: request) else {
       throw HTTPError(.unauthorized, message: "the token is wrong")
     }
     do {
@@ -107,15 +125,21 @@ struct DashboardRoutes: Sendable {
     }
   }
 
-  private func picture(job: Int64, index: Int64) async throws -> Response {
+  /// The address may name the beginning of the SHA-256 (`v`): such a picture never changes, since a retry's has another address.
+  private func picture(job: Int64, index: Int64, _ request: Request) async throws -> Response {
     guard let root = configuration.pictures, try await look({ try await store.sight().jobs }),
-      let path = try await look({ try await store.picture(job: job, index: index) }),
-      let bytes = PictureFile.read(path, below: root)
+      let (path, sha256) = try await look({ try await store.picture(job: job, index: index) })
     else { throw HTTPError(.notFound, message: "there is no such picture here") }
-    // A retry makes another picture under the same address.
-    return Response(
-      status: .ok, headers: [.contentType: "image/png", .cacheControl: "private, max-age=60"],
-      body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    let isFixed = Self.given("v", request).map { $0.count >= 12 && sha256.hasPrefix($0) } ?? false
+    let headers: HTTPFields = [
+      .contentType: "image/png", .eTag: "\"\(sha256)\"",
+      .cacheControl: isFixed ? "private, max-age=31536000, immutable" : "private, no-cache",
+    ]
+    if request.headers[.ifNoneMatch] == headers[.eTag] { return Response(status: .notModified, headers: headers) }
+    guard let bytes = PictureFile.read(path, below: root) else {
+      throw HTTPError(.notFound, message: "there is no such picture here")
+    }
+    return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
   }
 
   /// Server-sent events: a line with the name, one with the data, an empty one.
@@ -131,19 +155,6 @@ struct DashboardRoutes: Sendable {
         }
         try await writer.finish(nil)
       })
-  }
-
-  /// The page is one file; its script and style run because they carry this answer's number, and nothing else does.
-  private static func page() -> Response {
-    let nonce =
-      String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
-    let policy =
-      "default-src 'none'; script-src 'nonce-\(nonce)'; style-src 'nonce-\(nonce)'; img-src 'self' data:; connect-src 'self'; "
-      + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    let html = String(decoding: PackageResources.index_html, as: UTF8.self).replacing("{{nonce}}", with: nonce)
-    var response = answer(html, type: "text/html; charset=utf-8")
-    response.headers[.contentSecurityPolicy] = policy
-    return response
   }
 
   private static func json(_ text: String) -> Response { answer(text, type: "application/json") }

@@ -85,13 +85,13 @@ struct DashboardStore: Sendable {
       """
       SELECT coalesce(json_agg(p), '[]') FROM (
         SELECT s.id, s.state, s.queue, s.model, s.waiting_for, s.phase, s.step, s.progress, s.image_count, s.submitted_by,
-               extract(epoch FROM s.created_at) AS created, extract(epoch FROM s.started_at) AS started,
-               extract(epoch FROM s.finished_at) AS finished, s.error_code\(prompts ? ", left(j.prompt, 300) AS prompt" : "")
+               extract(epoch FROM s.created_at) AS created, extract(epoch FROM s.run_at) AS due,
+               extract(epoch FROM s.started_at) AS started, extract(epoch FROM s.finished_at) AS finished, s.error_code\(prompts ? ", left(j.prompt, 300) AS prompt" : "")
           FROM (SELECT n.id
-                  FROM (SELECT id, state, queue FROM tintype.job_status WHERE id < $4 ORDER BY id DESC LIMIT 50000) n
+                  FROM (SELECT id, state, queue, error_code FROM tintype.job_status WHERE id < $4 ORDER BY id DESC LIMIT 50000) n
                   \(prompts ? "JOIN tintype.jobs j ON j.id = n.id" : "")
                  WHERE ($1::text IS NULL OR n.state = $1) AND ($2::text IS NULL OR n.queue = $2)
-                   AND ($3::text IS NULL OR n.id::text = $3\(prompts ? " OR strpos(lower(j.prompt), lower($3)) > 0" : ""))
+                   AND ($3::text IS NULL OR n.id::text = $3 OR n.error_code = $3\(prompts ? " OR strpos(lower(j.prompt), lower($3)) > 0" : ""))
                  ORDER BY n.id DESC LIMIT 100) page
           JOIN tintype.job_status s ON s.id = page.id \(prompts ? "JOIN tintype.jobs j ON j.id = page.id" : "")
          ORDER BY s.id DESC) p
@@ -128,22 +128,36 @@ struct DashboardStore: Sendable {
     }
   }
 
-  /// The newest pictures.
-  func gallery(before: Int64?) async throws -> String {
-    try await json(
+  /// A page of pictures, the newest first; those of one job in their order.
+  ///
+  /// - Parameters:
+  ///   - before: only pictures after this one in that order: `job.index`, the last of the page before.
+  ///   - search: words of the prompt, looked for among the newest 50,000 pictures.
+  ///   - limit: how many, 1...60.
+  func gallery(before: String?, search: String?, limit: Int) async throws -> String {
+    let parts = (before ?? "").split(separator: ".").map { Int64($0) }
+    let (job, index) = parts.count == 2 ? (parts[0] ?? .max, parts[1] ?? 0) : (.max, 0)
+    return try await json(
       """
       SELECT coalesce(json_agg(g), '[]') FROM (
-        SELECT i.job_id, i.index, i.width, i.height, i.seed::text AS seed, left(j.prompt, 300) AS prompt
-          FROM tintype.images i JOIN tintype.jobs j ON j.id = i.job_id
-         WHERE i.job_id < $1 ORDER BY i.job_id DESC, i.index LIMIT 60) g
-      """, [.int(before ?? .max)])
+        SELECT n.job_id, n.index, n.width, n.height, left(encode(n.sha256, 'hex'), 12) AS version, left(j.prompt, 300) AS prompt,
+               extract(epoch FROM j.finished_at) AS at
+          FROM (SELECT job_id, index, width, height, sha256 FROM tintype.images
+                 WHERE job_id <= $1 AND (job_id < $1 OR index > $2) ORDER BY job_id DESC, index LIMIT 50000) n
+          JOIN tintype.jobs j ON j.id = n.job_id
+         WHERE $3::text IS NULL OR strpos(lower(j.prompt), lower($3)) > 0
+         ORDER BY n.job_id DESC, n.index LIMIT $4) g
+      """, [.int(job), .int(index), search.map { .text($0) }, .int(Int64(min(max(limit, 1), 60)))])
   }
 
-  /// Where a picture lies, below the output folder.
-  func picture(job: Int64, index: Int64) async throws -> String? {
+  /// Where a picture lies, below the output folder, and the SHA-256 of its bytes in hexadecimal.
+  func picture(job: Int64, index: Int64) async throws -> (path: String, sha256: String)? {
     try await session.withRetries {
-      try await $0.query("SELECT path FROM tintype.images WHERE job_id = $1 AND index = $2", [.int(job), .int(index)])
-        .rows.first?.decode("path", String.self)
+      let row = try await $0.query(
+        "SELECT path, encode(sha256, 'hex') AS sha256 FROM tintype.images WHERE job_id = $1 AND index = $2",
+        [.int(job), .int(index)]
+      ).rows.first
+      return try row.map { try ($0.decode("path"), $0.decode("sha256")) }
     }
   }
 

@@ -41,8 +41,12 @@ public struct ModelFacts: Sendable, Equatable {
   /// The sampler in the words that AUTOMATIC1111 uses: `Euler a`, `Euler`.
   public var sampler: String
 
+  /// In what arithmetic it was run.
+  public var precision: Precision
+
   /// Facts about a model.
-  public init(weightsHash: String, sampler: String) {
+  public init(weightsHash: String, sampler: String, precision: Precision = .fp32) {
+    self.precision = precision
     self.weightsHash = weightsHash
     self.sampler = sampler
   }

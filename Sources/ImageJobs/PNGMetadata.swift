@@ -67,6 +67,8 @@ public struct PNGMetadata: Sendable, Equatable {
     ]
     if !facts.weightsHash.isEmpty { fields.append(("Model hash", String(facts.weightsHash.prefix(10)))) }
     fields.append(("Model", model))
+    // Only what differs from the usual, as readers expect of this line.
+    if facts.precision != .fp32 { fields.append(("Precision", facts.precision.rawValue)) }
     if let strength { fields.append(("Denoising strength", Self.decimal(strength))) }
     // Noise as torch draws it on a CPU; without this a reader would draw it on its GPU and get another picture.
     fields += [("RNG", "CPU"), ("Version", "tintype \(softwareVersion)")]
@@ -78,7 +80,8 @@ public struct PNGMetadata: Sendable, Equatable {
   public var json: String {
     let record = Record(
       format: 1, software: "tintype \(softwareVersion)", job: job, prompt: prompt, negative_prompt: negativePrompt,
-      model: model, weights: facts.weightsHash, sampler: facts.sampler, seed: seed, steps: steps,
+      model: model, weights: facts.weightsHash, sampler: facts.sampler, precision: facts.precision,
+      seed: seed, steps: steps,
       guidance_scale: guidanceScale, width: width, height: height, strength: strength,
       init_image_sha256: initialImageSHA256.map(Self.hexadecimal))
     let encoder = JSONEncoder()
@@ -97,7 +100,8 @@ public struct PNGMetadata: Sendable, Equatable {
   /// The JSON's keys; a nil one is left out.
   private struct Record: Encodable {
     var format: Int, software: String, job: Int64?, prompt: String, negative_prompt: String?
-    var model: String, weights: String, sampler: String, seed: Int64, steps: Int, guidance_scale: Double
+    var model: String, weights: String, sampler: String, precision: Precision, seed: Int64, steps: Int
+    var guidance_scale: Double
     var width: Int, height: Int, strength: Double?, init_image_sha256: String?
   }
 

@@ -29,12 +29,18 @@ public struct Migrator: Sendable {
 
   /// Applies what is missing, in order, each in a transaction of its own.
   ///
+  /// - Parameter applied: told the name of each as soon as it is applied, and the share of all that are, 0…1.
   /// - Returns: the names of those that this call applied; the others were there.
   /// - Throws: `MigrationError` before anything is changed; `PostgresError` of a migration that failed and was rolled back.
   @discardableResult
-  public func migrate() async throws -> [String] {
+  public func migrate(applied report: (_ name: String, _ share: Double) -> Void = { _, _ in }) async throws -> [String]
+  {
     var applied: [String] = []
-    while let name = try await applyNext() { applied.append(name) }
+    while let name = try await applyNext() {
+      applied.append(name)
+      let place = (known.firstIndex { $0.name == name } ?? 0) + 1
+      report(name, Double(place) / Double(known.count))
+    }
     return applied
   }
 

@@ -7,7 +7,7 @@
 /// a specialisation that two modules emit, and it might be the one that this processor cannot run.
 ///
 /// Kernels run on the calling thread and allocate nothing; a device divides the work and lends the memory.
-package protocol KernelSet: LinearKernels, AttentionKernels, WinogradKernels {
+package protocol KernelSet: LinearKernels, Int8Kernels, AttentionKernels, WinogradKernels {
   /// Floats in a register.
   static var lanes: Int { get }
 

@@ -53,6 +53,13 @@ internal import Glibc
     if !advise(range, Self.populateRead) { advise(range, MADV_WILLNEED) }
   }
 
+  /// Takes the pages of `range` out of this process. They stay in the system's cache while it has room, so touching one again
+  /// costs a fault and nothing else.
+  func release(_ range: Range<Int>) {
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    advise(range.lowerBound / page * page..<range.upperBound, MADV_DONTNEED)
+  }
+
   /// Runs `body`, during which the system reads no more than is touched instead of guessing what comes next.
   func withScatteredAccess<R>(_ body: () -> R) -> R {
     unsafe advise(0..<bytes.count, MADV_RANDOM)
@@ -73,6 +80,8 @@ struct OpenFile: ~Copyable {
   let descriptor: Int32
   /// Its size when it was opened.
   let byteCount: Int
+  /// When its contents last changed, in nanoseconds since 1970.
+  let changeTime: Int
 
   init(path: String) throws(SafetensorsError) {
     // Without O_NONBLOCK, opening a named pipe would wait for a writer.
@@ -93,6 +102,7 @@ struct OpenFile: ~Copyable {
     self.path = path
     self.descriptor = descriptor
     byteCount = Int(status.st_size)
+    changeTime = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
   }
 
   deinit { close(descriptor) }

@@ -12,6 +12,8 @@ public final class SafetensorsFile: Sendable {
   public let path: String
   /// Size of the whole file.
   public let byteCount: Int
+  /// When its contents last changed, in nanoseconds since 1970.
+  public let changeTime: Int
   /// Length and header as the file has them: everything but the tensors' bytes.
   public let headerBytes: [UInt8]
   /// The file's `__metadata__`.
@@ -51,6 +53,7 @@ public final class SafetensorsFile: Sendable {
 
     self.path = path
     self.byteCount = file.byteCount
+    changeTime = file.changeTime
     self.headerBytes = prefix + headerBytes
     metadata = header.metadata
     tensors = Dictionary(uniqueKeysWithValues: header.tensors.map { ($0.name, $0) })
@@ -105,6 +108,33 @@ public final class SafetensorsFile: Sendable {
   /// Has `name` read ahead of use, in the background and in the order in which tensors are asked for.
   public func prefetch(_ name: String) throws {
     mapping.prefetch(fileRange(try tensor(name)))
+  }
+
+  /// Takes the file out of this process's memory until it is touched again; what it holds stays valid.
+  public func release() { mapping.release(0..<byteCount) }
+
+  /// The same for the bytes of `name`.
+  public func release(_ name: String) throws { mapping.release(fileRange(try tensor(name))) }
+
+  /// The int8 layer that ``QuantizedParameter/record(of:name:)`` sealed under `name`, in place.
+  ///
+  /// - Parameter isChecked: whether all of it is read, to see that it is what was sealed.
+  /// - Throws: ``SafetensorsError`` when it is absent, of another shape, or damaged.
+  public func quantizedParameter(_ name: String, shape: [Int], isChecked: Bool) throws -> QuantizedParameter {
+    let tensor = try tensor(name)
+    let expected = QuantizedParameter.recordByteCount(shape)
+    guard tensor.dtype == .uint8, tensor.shape == [expected] else {
+      throw SafetensorsError(
+        .inconsistent, path: path, tensor: name,
+        "is \(tensor.dtype.rawValue) of shape \(tensor.shape), expected U8 of shape [\(expected)]")
+    }
+    guard
+      let layer = unsafe QuantizedParameter(
+        name: name, shape: shape, record: slice(tensor), isChecked: isChecked, owner: mapping)
+    else {
+      throw SafetensorsError(.inconsistent, path: path, tensor: name, "does not match its checksum: it is damaged")
+    }
+    return layer
   }
 
   /// In bounds: the header was validated against the size that was mapped.

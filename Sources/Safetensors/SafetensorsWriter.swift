@@ -69,7 +69,62 @@ public enum SafetensorsWriter {
     try replaceFile(at: path, with: [littleEndian([UInt64(header.count)]), header] + sorted.map(\.bytes))
   }
 
+  /// A tensor whose bytes are still to come.
+  public struct Description: Sendable, Equatable {
+    /// Its key in the file; not `__metadata__`.
+    public var name: String
+    /// Type of its elements.
+    public var dtype: SafetensorsDType
+    /// Its extents; none for a scalar.
+    public var shape: [Int]
+
+    /// All of it.
+    public init(name: String, dtype: SafetensorsDType, shape: [Int]) {
+      self.name = name
+      self.dtype = dtype
+      self.shape = shape
+    }
+  }
+
+  /// Writes a file larger than memory: tensors in the order given, each asked for when it is written, the first one's bytes
+  /// on a multiple of 64 in the file.
+  ///
+  /// - Parameter bytes: of a tensor; as many as its shape takes. What it throws leaves no file behind.
+  public static func write(
+    _ tensors: [Description], metadata: [String: String] = [:], to path: String, bytes: (Description) throws -> [UInt8]
+  ) throws {
+    let header = try header(of: tensors, metadata: metadata, path: path, alignment: 64)
+    try replaceFile(at: path, count: tensors.count + 1) { index in
+      guard index > 0 else { return littleEndian([UInt64(header.count)]) + header }
+      let tensor = tensors[index - 1]
+      let result = try bytes(tensor)
+      let expected = try SafetensorsHeader.byteCount(of: tensor.shape, tensor.dtype, tensor: tensor.name, path: path)
+      guard result.count == expected else {
+        throw SafetensorsError(
+          .invalidArgument, path: path, tensor: tensor.name, "has \(result.count) bytes, expected \(expected)")
+      }
+      return result
+    }
+  }
+
   private static func header(of entries: [Entry], metadata: [String: String], path: String) throws -> [UInt8] {
+    for entry in entries {
+      let expected = try SafetensorsHeader.byteCount(of: entry.shape, entry.dtype, tensor: entry.name, path: path)
+      guard entry.bytes.count == expected else {
+        throw SafetensorsError(
+          .invalidArgument, path: path, tensor: entry.name,
+          "has \(entry.bytes.count) bytes, expected \(expected) for \(entry.dtype.rawValue) of shape \(entry.shape)")
+      }
+    }
+    return try header(
+      of: entries.map { Description(name: $0.name, dtype: $0.dtype, shape: $0.shape) }, metadata: metadata, path: path,
+      alignment: 8)
+  }
+
+  /// - Parameter alignment: of the first tensor's bytes in the file.
+  private static func header(
+    of entries: [Description], metadata: [String: String], path: String, alignment: Int
+  ) throws -> [UInt8] {
     var members: [String] = []
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
@@ -87,11 +142,6 @@ public enum SafetensorsWriter {
         throw SafetensorsError(.invalidArgument, path: path, tensor: entry.name, "has the shape \(entry.shape)")
       }
       let expected = try SafetensorsHeader.byteCount(of: entry.shape, entry.dtype, tensor: entry.name, path: path)
-      guard entry.bytes.count == expected else {
-        throw SafetensorsError(
-          .invalidArgument, path: path, tensor: entry.name,
-          "has \(entry.bytes.count) bytes, expected \(expected) for \(entry.dtype.rawValue) of shape \(entry.shape)")
-      }
       let shape = entry.shape.map(String.init).joined(separator: ",")
       members.append(
         "\(quoted(entry.name)):{\"dtype\":\"\(entry.dtype.rawValue)\",\"shape\":[\(shape)],"
@@ -99,7 +149,8 @@ public enum SafetensorsWriter {
       offset += expected
     }
     var header = Array("{\(members.joined(separator: ","))}".utf8)
-    header += Array(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+    header += Array(
+      repeating: UInt8(ascii: " "), count: (alignment - (8 + header.count) % alignment) % alignment)
     guard header.count <= SafetensorsHeader.maximumByteCount else {
       throw SafetensorsError(
         .invalidArgument, path: path,
@@ -130,16 +181,26 @@ public enum SafetensorsWriter {
   }
 
   private static func replaceFile(at path: String, with parts: [[UInt8]]) throws {
+    try replaceFile(at: path, count: parts.count) { parts[$0] }
+  }
+
+  private static func replaceFile(at path: String, count: Int, part: (Int) throws -> [UInt8]) throws {
     let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
     let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
       throw SafetensorsError(.inputOutput, path: path, "cannot be written: \(systemError())")
     }
-    var isWritten = parts.allSatisfy { writeAll($0, to: descriptor) }
-    var reason = isWritten ? "" : systemError()
-    if close(descriptor) != 0, isWritten { (isWritten, reason) = (false, systemError()) }
-    if isWritten, unsafe rename(temporary, path) != 0 { (isWritten, reason) = (false, systemError()) }
-    guard isWritten else {
+    do {
+      for index in 0..<count where !writeAll(try part(index), to: descriptor) {
+        throw SafetensorsError(.inputOutput, path: path, "cannot be written: \(systemError())")
+      }
+    } catch {
+      close(descriptor)
+      _ = unsafe unlink(temporary)
+      throw error
+    }
+    guard close(descriptor) == 0, unsafe rename(temporary, path) == 0 else {
+      let reason = systemError()
       _ = unsafe unlink(temporary)
       throw SafetensorsError(.inputOutput, path: path, "cannot be written: \(reason)")
     }

@@ -6,6 +6,10 @@ package struct BlockSizes: Sendable, Equatable {
   package var linearRows = 256
   /// Parts that a linear layer should have, if they do not become too small.
   package var linearParts = 16
+  /// Bytes of rounded inputs that an int8 layer's part has at most, about: half of a server's second-level cache.
+  package var int8Inputs = 512 << 10
+  /// Multiplications below which a part of an int8 layer is not split further: some twenty microseconds.
+  package var int8SmallestPart = 4 << 20
   /// Floats of a convolution's expanded panel: 32 MB, because every panel gathers its bands anew.
   package var convolutionPanel = 8 << 20
   /// Floats of a band of the im2col matrix: 4 MB.

@@ -13,6 +13,8 @@ public protocol Device: Sendable {
 
   /// Prepares a linear layer. `weight` is `[out, in]`, `bias` `[out]`.
   func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights
+  /// Prepares a linear layer in int8: inputs are rounded too, each row by a scale of its own. `bias` is `[out]`.
+  func linearWeights(_ weight: QuantizedParameter, bias: Parameter?) throws -> LinearWeights
   /// Prepares a convolution. `weight` is `[out, in, kh, kw]`, `bias` `[out]`.
   func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights
   /// Expands a small vector (a norm's scale, say) to fp32.

@@ -11,6 +11,7 @@ internal import KernelsBaseline
 #if arch(x86_64)
   internal import KernelsAVX2
   internal import KernelsAVX512
+  internal import KernelsAVX512VNNI
 #endif
 
 /// Which kernels a device uses, and why.
@@ -60,7 +61,8 @@ public struct KernelChoice: Sendable {
       switch instructionSet {
       case .baseline: KernelsBaseline.VectorKernels.self
       case .avx2: KernelsAVX2.VectorKernels.self
-      case .avx512, .avx512vnni: KernelsAVX512.VectorKernels.self
+      case .avx512: KernelsAVX512.VectorKernels.self
+      case .avx512vnni: KernelsAVX512VNNI.VectorKernels.self
       }
     #else
       KernelsBaseline.VectorKernels.self

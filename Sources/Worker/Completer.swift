@@ -102,17 +102,6 @@ struct Completer: Sendable {
   private func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
 }
 
-extension RunningAttempt {
-  /// A log line's fields about this attempt: which job, which attempt, and the trace that the submitter began.
-  fileprivate func fields(
-    _ others: KeyValuePairs<LogField, any CustomStringConvertible & Sendable>, event: LogEventID? = nil
-  ) -> Logger.Metadata {
-    var fields = Logger.Metadata([.job: job.id, .attempt: job.attemptID], event: event)
-    if let traceparent = job.traceparent { fields[LogField.traceparent.rawValue] = "\(traceparent)" }
-    return fields.merging(Logger.Metadata(others)) { _, new in new }
-  }
-}
-
 extension JobOutcome {
   /// The pictures, of a success.
   fileprivate var result: JobResult? { if case .succeeded(let result) = self { result } else { nil } }

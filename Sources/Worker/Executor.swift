@@ -11,7 +11,7 @@ struct Executor: Sendable {
 
   /// The attempt is already in `attempts`, so that no heartbeat in between leaves it out.
   func run(_ attempt: RunningAttempt) async {
-    let place = Logger.Metadata([.job: attempt.job.id, .attempt: attempt.job.attemptID, .worker: attempt.workerID])
+    let place = attempt.fields([.worker: attempt.workerID])
     logger.debug("attempt begins", metadata: place)
     let end = await runHandler(attempt)
     logger.debug("attempt's work has ended", metadata: place)

@@ -19,6 +19,7 @@ struct WorkerOptions: ParsableArguments {
   @Option(name: Settings.drainTimeout.name, help: Settings.drainTimeout.help) var drainTimeout: Seconds?
   @Option(name: Settings.lease.name, help: Settings.lease.help) var lease: Seconds?
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
+  @OptionGroup var precision: PrecisionOptions
   @Option(name: Settings.memoryLimit.name, help: Settings.memoryLimit.help) var memoryLimit: ByteCount?
   @Option(name: Settings.residentModels.name, help: Settings.residentModels.help) var residentModels: PositiveInteger?
   @Flag(name: Settings.lazy.name, help: Settings.lazy.help) var lazy = false
@@ -36,6 +37,8 @@ struct WorkerSettings: Sendable {
   let output: String
   let input: String?
   let threads: PositiveInteger?
+  /// Nil for fp32.
+  let quantization: Quantization?
   let residentModels: PositiveInteger
   let limits: ImageJobLimits
   let isLazy: Bool
@@ -58,6 +61,7 @@ struct WorkerSettings: Sendable {
       throw CommandError(.notFound, "--input \(input): no such folder.", remedy: "Create it, or leave --input out.")
     }
     threads = try Settings.threads.resolve(options.threads)
+    quantization = try options.precision.quantization()
     residentModels = try Settings.residentModels.require(options.residentModels)
     limits = ImageJobLimits(
       maximumPixels: try Settings.maxPixels.require(options.maxPixels).value,
@@ -92,8 +96,9 @@ struct WorkerSettings: Sendable {
   /// The models and the thread that runs them; loads nothing yet.
   func makeEngine() throws -> InferenceEngine {
     let device = try ComputeDevice.make(threads: threads)
+    let quantization = quantization
     return InferenceEngine(models: models.map { (name: $0.name, folder: $0.folder) }, capacity: residentModels.value) {
-      try PipelineGenerator(folder: $0, device: device, progress: $1)
+      try PipelineGenerator(folder: $0, device: device, quantization: quantization, progress: $1)
     }
   }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import TestSupport
+import Testing
 
 /// A headless Chromium, asked over its debugging pipe: JSON messages that end with a zero byte, in on descriptor 3, out on 4.
 final class Browser {
@@ -38,12 +39,20 @@ final class Browser {
     try ProcessLaunch.exclusively { try process.run() }
     let target = try call("Target.createTarget", ["url": "about:blank"])["targetId"] as? String ?? ""
     session = try call("Target.attachToTarget", ["targetId": target, "flatten": true])["sessionId"] as? String
-    for domain in ["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"] { _ = try call(domain) }
+    for domain in ["Page.enable", "Runtime.enable", "Log.enable", "Network.enable", "Accessibility.enable"] {
+      _ = try call(domain)
+    }
     _ = try call(
       "Emulation.setDeviceMetricsOverride",
       ["width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600])
     let scheme = ["name": "prefers-color-scheme", "value": isDark ? "dark" : "light"]
     _ = try call("Emulation.setEmulatedMedia", ["features": [scheme]])
+  }
+
+  /// The browser of this machine.
+  static func start(width: Int, height: Int, isDark: Bool = false) throws -> Browser {
+    let program = try #require(program, "no Chromium: apt-get install chromium")
+    return try Browser(program: program, width: width, height: height, isDark: isDark)
   }
 
   deinit {
@@ -61,16 +70,43 @@ final class Browser {
     return (result["result"] as? [String: Any])?["value"]
   }
 
-  /// Waits until an expression is true. Polls: what it waits for is any change of the page.
+  /// Waits until an expression is true, which it is not while it asks for what is not there yet. Polls: what it waits for is any change
+  /// of the page.
   func wait(for expression: String, upTo seconds: Double = 30) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
-    while try evaluate("Boolean(\(expression))") as? Bool != true {
+    while try evaluate("(() => { try { return Boolean(\(expression)) } catch { return false } })()") as? Bool != true {
       guard ContinuousClock.now < deadline else {
         throw Complaint(
           "not within \(seconds) s: \(expression)\n\(try evaluate("document.body.innerText") ?? "")\n\(complaints)")
       }
       try await Task.sleep(for: .milliseconds(50))
     }
+  }
+
+  /// Types a text where the focus is.
+  func type(_ text: String) throws { _ = try call("Input.insertText", ["text": text]) }
+
+  /// Makes every answer take so long.
+  func slowDown(by latency: Duration) throws {
+    _ = try call(
+      "Network.emulateNetworkConditions",
+      [
+        "offline": false, "latency": latency / .milliseconds(1), "downloadThroughput": -1, "uploadThroughput": -1,
+      ])
+  }
+
+  /// Everything that one can operate or must have described has a name, as a screen reader would say it.
+  func expectNames(sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let roles: Set = [
+      "button", "link", "textbox", "searchbox", "combobox", "image", "img", "progressbar", "table", "dialog", "region",
+    ]
+    let nodes = try call("Accessibility.getFullAXTree")["nodes"] as? [[String: Any]] ?? []
+    let named = nodes.filter { $0["ignored"] as? Bool != true }.compactMap { node -> (role: String, name: String)? in
+      guard let role = (node["role"] as? [String: Any])?["value"] as? String, roles.contains(role) else { return nil }
+      return (role, (node["name"] as? [String: Any])?["value"] as? String ?? "")
+    }
+    #expect(named.count >= 4, "the tree is read wrongly: \(nodes.count) nodes", sourceLocation: sourceLocation)
+    #expect(named.filter { $0.name.isEmpty }.map(\.role) == [], "without a name", sourceLocation: sourceLocation)
   }
 
   /// A PNG of what is in the window.
@@ -80,10 +116,13 @@ final class Browser {
 
   /// Presses and releases a key.
   func press(_ key: String) throws {
-    for type in ["rawKeyDown", "keyUp"] {
+    for type in ["keyDown", "keyUp"] {
       _ = try call(
         "Input.dispatchKeyEvent",
-        ["type": type, "key": key, "code": key, "windowsVirtualKeyCode": key == "Tab" ? 9 : 13])
+        [
+          "type": type, "key": key, "code": key, "windowsVirtualKeyCode": key == "Tab" ? 9 : 13,
+          "text": key == "Enter" ? "\r" : "",
+        ])
     }
   }
 

@@ -28,6 +28,7 @@ import Testing
         try await expect(query, within: 20_000, hours: 720, bucket: 3600, on: database)
       }
       await database.close()
+      try await PageTimes.check(site)
     }
   }
 

@@ -1,7 +1,7 @@
 import Postgres
 
-/// A database as it is after a month of work: finished jobs, denser towards now, with attempts and workers, and some that
-/// wait and run. Written past the triggers, which would take minutes.
+/// A database as it is after a month of work: finished jobs, denser towards now, with attempts, pictures and workers, and
+/// some that wait and run. Written past the triggers, which would take minutes.
 enum LongHistory {
   /// - Parameter jobs: how many are finished.
   static func write(jobs: Int, to database: PostgresConnection) async throws {
@@ -26,6 +26,9 @@ enum LongHistory {
                t + n % 90 * interval '1 s', t + (n % 90 + 1 + n % 7) * interval '1 s', t
           FROM (SELECT n, now() - interval '30 days' * (1 - power(n::double precision / \(jobs), 0.8)) - interval '2 minutes' AS t
                   FROM generate_series(1, \(jobs)) n) s;
+      INSERT INTO tintype.images (job_id, index, attempt_id, path, sha256, bytes, width, height, seed)
+        SELECT id, 0, id, '0/' || id || '-0.png', sha256('x'), 9000, 512, 512, seed FROM tintype.jobs
+         WHERE state = 'succeeded' AND id % 4 = 2;
       INSERT INTO tintype.attempts (job_id, worker_id, number, outcome, error_code, error, started_at, finished_at, phase, progress)
         SELECT id, 1 + id % 500, 1, state, error_code, error, started_at, finished_at, 'store', 1 FROM tintype.jobs;
       INSERT INTO tintype.jobs (prompt, steps, seed, run_at, max_attempts, state, failures, losses, warnings, submitted_by,
@@ -39,7 +42,7 @@ enum LongHistory {
         SELECT 'runs', 4, n, now(), 3, 'running', \(jobs) + n, 0, 0, '{}', 'web', now(), now() - interval '1 minute', now()
           FROM generate_series(1, 20) n;
       SET session_replication_role = origin;
-      ANALYZE tintype.jobs, tintype.attempts, tintype.workers, tintype.queues;
+      ANALYZE tintype.jobs, tintype.attempts, tintype.images, tintype.workers, tintype.queues;
       """)
   }
 }

@@ -130,7 +130,9 @@ import Testing
 
 extension Site {
   /// Runs a command on this site's database.
-  func tool(_ arguments: String...) async throws -> Tool.Outcome {
+  func tool(_ arguments: String...) async throws -> Tool.Outcome { try await tool(arguments) }
+
+  func tool(_ arguments: [String]) async throws -> Tool.Outcome {
     try await Tool.run(arguments, environment: ["TINTYPE_DATABASE_URL": databaseURL])
   }
 }

@@ -25,16 +25,36 @@ import Testing
     let addresses = try await connection.query("SELECT current_setting('listen_addresses') AS a").rows.first
     #expect(try addresses?.decode("a", String.self) == "")
     await connection.close()
-    // A second `up` starts no second worker.
-    let again = try await Tool.run("up", "--state-dir", state)
+    // A second `up` starts no second worker, and no second page.
+    let page = try #require(up.output.firstMatch(of: /Watch at (\S+)/)?.1)
+    let again = try await Tool.run("up", "--state-dir", state, "--json")
     #expect(again.status == 0 && again.errors.contains("already"))
+    let report = try #require(JSONSerialization.jsonObject(with: Data(again.output.utf8)) as? [String: Any])
+    #expect(report["database_url"] as? String == String(url) && report["page"] as? String == String(page))
+    // The page is for whoever has its address, which nobody else on this machine can read: not in a file, not in a command line.
+    let closed = try #require(page.split(separator: "?").first.map(String.init))
+    #expect(try HTTP.ask(closed).status == 403)
+    let cookie = try HTTP.ask(String(page)).headers["set-cookie"]?.prefix { $0 != ";" } ?? ""
+    #expect(try HTTP.ask("\(closed)pictures/1/0", headers: ["Cookie": String(cookie)]).status == 200)
+    let mode = try FileManager.default.attributesOfItem(atPath: "\(state)/dashboard.url")[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let processes =
+      try String(
+        contentsOfFile: "\(state)/dashboard.pid", encoding: .utf8
+      ).split(separator: " ").first.map { try String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8) } ?? ""
+    let key = try #require(page.split(separator: "=").last)
+    #expect(processes.contains("dashboard") && !processes.contains(key), "\(processes)")
 
     let down = try await Tool.run("down", "--state-dir", state)
     #expect(down.status == 0, "\(down.errors)")
+    #expect(throws: Complaint.self) { try HTTP.ask(closed) }
     #expect(!FileManager.default.fileExists(atPath: "\(state)/postgres/.s.PGSQL.5432"))
     let unreachable = try await Tool.run(["jobs", "list"], environment: environment)
     #expect(unreachable.status == 69)
-    #expect(try await Tool.run("down", "--state-dir", state).status == 0)
+    let nothing = try await Tool.run("down", "--state-dir", state, "--json")
+    #expect(nothing.status == 0)
+    let stopped = try JSONSerialization.jsonObject(with: Data(nothing.output.utf8)) as? [String: Bool]
+    #expect(stopped == ["worker": false, "page": false, "postgres": false])
   }
 
   @Test func theForegroundWorkerIsKnownToUpAndStoppedByDown() async throws {

@@ -51,7 +51,7 @@ import Testing
     #expect(object["init_image_sha256"] as? String == "00ff")
     // A time, a worker or an attempt would make equal input give unequal bytes.
     let allowed: Set = [
-      "format", "software", "job", "prompt", "model", "weights", "sampler", "seed", "steps", "guidance_scale", "width",
+      "format", "software", "job", "prompt", "model", "weights", "sampler", "precision", "seed", "steps", "guidance_scale", "width",
       "height", "init_image_sha256",
     ]
     #expect(Set(object.keys) == allowed)

@@ -10,6 +10,8 @@ enum Trial {
     var small = BlockSizes()
     small.linearRows = 5
     small.linearParts = 64
+    small.int8Inputs = 900
+    small.int8SmallestPart = 64
     small.convolutionPanel = 256
     small.band = 64
     small.tileSide = 16

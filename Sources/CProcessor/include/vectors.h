@@ -135,6 +135,89 @@ VECTOR_LOAD float_vector vector_load_bfloat16(const void *source) {
   return (float_vector)(__builtin_convertvector(*(const half_vector *)source, bit_vector) << 16);
 }
 
+// Products of bytes, four to a lane: the unsigned ones of an input with the signed ones of weights. Where there is no
+// instruction for it, both are taken apart into even and odd bytes, widened to 16 bits, which the instruction that multiplies 16-bit
+// pairs adds up exactly. (The one for bytes, vpmaddubsw, saturates at 16 bits.)
+
+#if defined(__AVX512VNNI__)
+/// Rows of a tile of byte products: two sums a row, two registers of weights and some of inputs fill 32 registers.
+#define BYTE_TILE_ROWS 14
+/// Words into which four input bytes are taken apart.
+#define BYTE_INPUT_WORDS 1
+#elif VECTOR_LANES == 16
+#define BYTE_TILE_ROWS 12
+#define BYTE_INPUT_WORDS 2
+#else
+#define BYTE_TILE_ROWS 4
+#define BYTE_INPUT_WORDS 2
+#endif
+
+/// The even ones of four unsigned bytes in each lane, or all four where they need not be taken apart.
+VECTOR_FUNCTION int_vector vector_even_inputs(int_vector bytes) {
+  return BYTE_INPUT_WORDS == 1 ? bytes : bytes & 0x00FF00FF;
+}
+
+/// The odd ones; of no meaning where they need not be taken apart.
+VECTOR_FUNCTION int_vector vector_odd_inputs(int_vector bytes) {
+  return BYTE_INPUT_WORDS == 1 ? bytes : (bytes >> 8) & 0x00FF00FF;
+}
+
+/// The even ones of four signed bytes in each lane, or all four where they need not be taken apart.
+VECTOR_FUNCTION int_vector vector_even_weights(int_vector bytes) {
+  typedef int16_t short_vector __attribute__((ext_vector_type(2 * VECTOR_LANES)));
+  return BYTE_INPUT_WORDS == 1 ? bytes : (int_vector)((short_vector)(bytes << 8) >> 8);
+}
+
+/// The odd ones; of no meaning where they need not be taken apart.
+VECTOR_FUNCTION int_vector vector_odd_weights(int_vector bytes) {
+  typedef int16_t short_vector __attribute__((ext_vector_type(2 * VECTOR_LANES)));
+  return BYTE_INPUT_WORDS == 1 ? bytes : (int_vector)((short_vector)bytes >> 8);
+}
+
+/// Adds in each lane the two products of 16-bit numbers.
+VECTOR_FUNCTION int_vector vector_add_pairs(int_vector sums, int_vector a, int_vector b) {
+#if VECTOR_LANES == 16 && defined(__AVX512BW__)
+  typedef int16_t short_vector __attribute__((vector_size(64)));
+  return sums + (int_vector)__builtin_ia32_pmaddwd512((short_vector)a, (short_vector)b);
+#elif VECTOR_LANES == 8
+  typedef int16_t short_vector __attribute__((vector_size(32)));
+  return sums + (int_vector)__builtin_ia32_pmaddwd256((short_vector)a, (short_vector)b);
+#elif defined(__SSE2__)
+  typedef int16_t short_vector __attribute__((vector_size(16)));
+  return sums + (int_vector)__builtin_ia32_pmaddwd128((short_vector)a, (short_vector)b);
+#else
+  return sums + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+
+/// Adds in each lane the four products of bytes, both operands taken apart by the functions above.
+VECTOR_FUNCTION int_vector vector_add_byte_products(
+    int_vector sums, int_vector even_inputs, int_vector odd_inputs, int_vector even_weights, int_vector odd_weights) {
+#if defined(__AVX512VNNI__)
+  (void)odd_inputs, (void)odd_weights;
+  return (int_vector)__builtin_ia32_vpdpbusd512(sums, even_inputs, even_weights);
+#else
+  return vector_add_pairs(vector_add_pairs(sums, even_inputs, even_weights), odd_inputs, odd_weights);
+#endif
+}
+
+/// Each integer as the nearest float.
+VECTOR_FUNCTION float_vector vector_from_integers(int_vector v) { return __builtin_convertvector(v, float_vector); }
+
+/// The bits of each float.
+VECTOR_FUNCTION int_vector vector_bits(float_vector v) { return (int_vector)v; }
+
+/// The floats of these bits.
+VECTOR_FUNCTION float_vector vector_from_bits(int_vector v) { return (float_vector)v; }
+
+/// The lowest bytes of four vectors' lanes side by side, a's lowest.
+VECTOR_FUNCTION int_vector vector_pack_low_bytes(int_vector a, int_vector b, int_vector c, int_vector d) {
+  return (a & 0xFF) | (b & 0xFF) << 8 | (c & 0xFF) << 16 | d << 24;
+}
+
+/// The smallest lane, if none is NaN.
+VECTOR_FUNCTION float vector_minimum(float_vector v) { return __builtin_reduce_min(v); }
+
 /// Asks for the cache line of an address, into the second level.
 VECTOR_LOAD void vector_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 

@@ -17,7 +17,7 @@ extension CheckpointFolder {
     }
     for component in index.weightComponents {
       for file in try weightFiles(component: component).files {
-        append(file.path, contents: file.headerBytes + samples(of: file), to: &listing)
+        append(file.path, contents: file.headerBytes + file.samples, to: &listing)
       }
     }
     return listing
@@ -54,15 +54,17 @@ extension CheckpointFolder {
     listing += Array("\(relative(path))\n\(contents.count)\n".utf8)
     listing += contents
   }
+}
 
+extension SafetensorsFile {
   /// The file's size, and blocks of the tensors' bytes.
-  private func samples(of file: SafetensorsFile) -> [UInt8] {
+  var samples: [UInt8] {
     let (block, count) = (4096, 64)
-    let payload = file.headerBytes.count..<file.byteCount
-    let size = Array("\(file.byteCount)\n".utf8)
-    guard payload.count > block * count else { return size + file.bytes(in: [payload]) }
+    let payload = headerBytes.count..<byteCount
+    let size = Array("\(byteCount)\n".utf8)
+    guard payload.count > block * count else { return size + bytes(in: [payload]) }
     return size
-      + file.bytes(
+      + bytes(
         in: (0..<count).map { index in
           let start = payload.lowerBound + (payload.count - block) * index / (count - 1)
           return start..<start + block

@@ -67,6 +67,25 @@ public struct CheckpointFolder: Sendable {
       component: component, folder: folder(of: component), files: files, prefetches: prefetches)
   }
 
+  /// The same with linear layers in int8, which are made first where they are not at hand.
+  ///
+  /// - Parameters:
+  ///   - willCompute: whether anything will be computed; int8 weights are not looked for otherwise, but counted.
+  ///   - progress: told the share that is made, 0…1, while they are; what it throws ends the loading.
+  func weights(
+    component: String, _ quantization: Quantization, willCompute: Bool, progress: (Double) throws -> Void
+  ) throws -> WeightStore {
+    let files = try weightFiles(component: component).files
+    let source = QuantizationSource(component: component, files: files)
+    let quantized =
+      willCompute && !source.layers.isEmpty
+      ? try QuantizationCache(model: path, folder: quantization.cacheFolder)
+        .weights(component: component, from: source, progress: progress) : nil
+    return try WeightStore(
+      component: component, folder: folder(of: component), files: files, prefetches: willCompute,
+      rule: quantization.rule, quantized: quantized)
+  }
+
   func weightFiles(component: String) throws -> WeightFiles {
     try WeightFiles(folder: folder(of: component), component: component, variant: variant)
   }

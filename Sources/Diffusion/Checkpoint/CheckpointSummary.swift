@@ -59,9 +59,18 @@ extension CheckpointFolder {
   }
 
   /// Names of the weights that are NaN or infinite somewhere, of one component, sorted. Reads all of its bytes.
-  public func nonFiniteWeights(component: String) throws -> [String] {
-    try weightFiles(component: component).files.flatMap { file in
+  ///
+  /// - Parameter progress: told the share of the tensors that are read, 0…1.
+  public func nonFiniteWeights(component: String, progress: (Double) -> Void = { _ in }) throws -> [String] {
+    let files = try weightFiles(component: component).files
+    let total = files.reduce(0) { $0 + $1.tensors.count }
+    var done = 0
+    return try files.flatMap { file in
       try file.tensors.keys.filter { name in
+        defer {
+          done += 1
+          progress(Double(done) / Double(total))
+        }
         try file.prefetch(name)
         return try !file.isFinite(name)
       }

@@ -20,12 +20,28 @@ public final class WeightStore {
   private let prefetches: Bool
   private var sources: [String: Source] = [:]
   private var taken: Set<String> = []
+  private let rule: QuantizationRule?
+  private let quantized: QuantizedWeights?
+  /// Bytes of what was taken, as it is mapped: of layers that a rule selects, those of their int8 form.
+  private(set) var mappedBytes = 0
+  /// The files that hold what was taken.
+  let files: [SafetensorsFile]
   /// Told the share of the tensors that are taken, 0…1, before each one; what it throws ends the loading.
   var willTake: (Double) throws -> Void = { _ in }
 
   /// Over files whose tensors have no name in common.
-  /// - Parameter prefetches: whether a weight's bytes are read ahead once it is taken.
-  init(component: String, folder: String, files: [SafetensorsFile], prefetches: Bool) throws {
+  ///
+  /// - Parameters:
+  ///   - prefetches: whether a weight's bytes are read ahead once it is taken.
+  ///   - rule: which linear layers are int8; nil for none.
+  ///   - quantized: where these are; nil where nothing will be computed.
+  init(
+    component: String, folder: String, files: [SafetensorsFile], prefetches: Bool, rule: QuantizationRule? = nil,
+    quantized: QuantizedWeights? = nil
+  ) throws {
+    self.rule = rule
+    self.quantized = quantized
+    self.files = files + (quantized.map { [$0.file] } ?? [])
     self.component = component
     self.folder = folder
     self.prefetches = prefetches
@@ -54,6 +70,30 @@ public final class WeightStore {
   ///
   /// - Throws: ``CheckpointError`` that names tensor and file, what was found and what was expected.
   public func take(_ name: String, shape: [Int]) throws -> Parameter {
+    let (parameter, source) = try claim(name, shape: shape)
+    if prefetches { try source.file.prefetch(source.storedName) }
+    mappedBytes += parameter.count * parameter.dtype.byteWidth
+    return parameter
+  }
+
+  /// A linear layer's weight, in the form in which it is to be multiplied.
+  enum LinearWeight {
+    case stored(Parameter)
+    case quantized(QuantizedParameter)
+  }
+
+  /// As ``take(_:shape:)``, for a linear layer: in int8 if the rule says so, and then the stored weight is not touched.
+  func takeLinear(_ name: String, shape: [Int]) throws -> LinearWeight {
+    guard let rule, rule.selects(component: component, name: name), QuantizedParameter.canHold(shape) else {
+      return .stored(try take(name, shape: shape))
+    }
+    let (parameter, _) = try claim(name, shape: shape)
+    mappedBytes += QuantizedParameter.recordByteCount(shape)
+    return try quantized?.layer(name).map { .quantized($0) } ?? .stored(parameter)
+  }
+
+  /// Finds a weight, marks it as taken and checks its shape. Nothing of it is read.
+  private func claim(_ name: String, shape: [Int]) throws -> (Parameter, Source) {
     guard let source = sources[name] else {
       throw CheckpointError(
         .missingTensor, path: folder,
@@ -66,13 +106,14 @@ public final class WeightStore {
     let parameter: Parameter
     do {
       parameter = try source.file.parameter(source.storedName)
-      if prefetches { try source.file.prefetch(source.storedName) }
     } catch let error as SafetensorsError {
       throw CheckpointError(
         .unexpectedTensor, path: error.path, "tensor \(source.storedName) \(error.message)", cause: error)
     }
-    if parameter.shape == shape { return parameter }
-    if shape.count == 2, parameter.shape == shape + [1, 1] { return parameter.reshaped(shape) }
+    if parameter.shape == shape { return (parameter, source) }
+    if shape.count == 2, parameter.shape == shape + [1, 1] {
+      return (parameter.reshaped(shape), source)
+    }
     throw CheckpointError(
       .unexpectedTensor, path: source.file.path,
       "tensor \(source.storedName) has the shape \(parameter.shape), expected \(shape); "

@@ -10,8 +10,7 @@ struct Linear: Sendable {
 
   init(_ weights: ModuleWeights, _ inFeatures: Int, _ outFeatures: Int, bias: Bool = true) throws {
     device = weights.device
-    packed = try device.linearWeights(
-      weights.take("weight", [outFeatures, inFeatures]), bias: bias ? weights.take("bias", [outFeatures]) : nil)
+    packed = try weights.linear(inFeatures, outFeatures, hasBias: bias)
   }
 
   /// x `[…, in]` → `activation(x · Wᵀ + b) + residual`, `[…, out]`; `.geglu` halves `out`.

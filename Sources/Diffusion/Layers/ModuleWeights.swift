@@ -30,6 +30,15 @@ struct ModuleWeights {
     try store.take(qualified(name), shape: shape)
   }
 
+  /// Takes the weight, and if there is one the bias, of a linear layer.
+  func linear(_ inFeatures: Int, _ outFeatures: Int, hasBias: Bool) throws -> LinearWeights {
+    let bias = hasBias ? try take("bias", [outFeatures]) : nil
+    return switch try store.takeLinear(qualified("weight"), shape: [outFeatures, inFeatures]) {
+    case .stored(let weight): try device.linearWeights(weight, bias: bias)
+    case .quantized(let weight): try device.linearWeights(weight, bias: bias)
+    }
+  }
+
   /// Takes a small tensor, expanded to fp32.
   func vector(_ name: String, _ count: Int) throws -> Tensor {
     try device.vector(take(name, [count]))

@@ -6,26 +6,37 @@ extension DiffusionPipeline {
   /// - Parameters:
   ///   - folder: the one that holds `model_index.json`.
   ///   - device: computes, and packs the weights for itself.
+  ///   - quantization: which linear layers are int8; nil for none. Their weights are made, which takes some seconds for a large
+  ///     model, and kept for the next time.
   ///   - progress: told the share that is loaded, 0…1, before each tensor and at the end. What it throws ends the loading at
   ///     once: reading a large checkpoint takes minutes from a slow disk, and whoever asks to stop should not wait for it.
   /// - Throws: what `progress` throws; ``CheckpointError``, ``DiffusionError`` (`checkpoint`) or ``SchedulerError``, naming the file, the key or
   ///   the tensor at fault. Every tensor of every file is consumed once, with the shape that the configuration demands.
   public static func load(
-    from folder: String, device: any Device, progress: @escaping (Double) throws -> Void = { _ in }
+    from folder: String, device: any Device, quantization: Quantization? = nil,
+    progress: @escaping (Double) throws -> Void = { _ in }
   ) throws -> DiffusionPipeline {
     let checkpoint = try CheckpointFolder(path: folder)
     let index = checkpoint.index
     let components = index.weightComponents
     let isPlanning = device is PlanningDevice
     var loaded = 0
+    var mapped = MappedWeights()
 
     /// Builds one network and makes sure that nothing of its files is left over.
     func load<Network>(_ component: String, _ build: (WeightStore) throws -> Network) throws -> Network {
-      let store = try checkpoint.weights(component: component, prefetches: !isPlanning)
       let before = loaded
-      store.willTake = { share in try progress((Double(before) + share) / Double(components.count)) }
+      let report = { share in try progress((Double(before) + share) / Double(components.count)) }
+      let store =
+        if let quantization {
+          try checkpoint.weights(component: component, quantization, willCompute: !isPlanning, progress: report)
+        } else {
+          try checkpoint.weights(component: component, prefetches: !isPlanning)
+        }
+      store.willTake = report
       let network = try build(store)
       try store.finish()
+      mapped.add(store)
       loaded += 1
       try progress(Double(loaded) / Double(components.count))
       return network
@@ -66,7 +77,8 @@ extension DiffusionPipeline {
         encoders: encoders, readout: isXL ? .penultimateLayer : .lastLayerNormalized,
         zerosWithoutNegativePrompt: isXL && index.forceZerosForEmptyPrompt, device: device),
       unet: unet, vae: vae, scheduler: scheduler, latentChannels: vaeConfig.latentChannels,
-      scalingFactor: vaeConfig.scalingFactor, arena: TensorArena(isPlanning: isPlanning))
+      scalingFactor: vaeConfig.scalingFactor, precision: quantization == nil ? .fp32 : .int8, mapped: mapped,
+      arena: TensorArena(isPlanning: isPlanning))
   }
 
   /// Refuses components that cannot work together, each of which may be sound in itself.

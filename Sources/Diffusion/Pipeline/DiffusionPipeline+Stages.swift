@@ -14,6 +14,7 @@ extension DiffusionPipeline {
       return (known, true)
     }
     let conditioning = try encode(key, meter: meter, trace: trace)
+    mapped.releaseTextEncoders()
     prompts.insert(conditioning, key)
     return (conditioning, false)
   }

@@ -14,6 +14,10 @@ public final class DiffusionPipeline: Sendable {
   let scheduler: any NoiseScheduler
   let latentChannels: Int
   let scalingFactor: Float
+  /// In what arithmetic it runs.
+  public let precision: Precision
+  /// Where the weights are.
+  let mapped: MappedWeights
   /// Where a run's tensors live; kept, so that the next run finds its memory in place.
   let arena: TensorArena?
   /// Prompts of earlier runs.
@@ -22,7 +26,7 @@ public final class DiffusionPipeline: Sendable {
   init(
     info: ModelInfo, device: any Device, promptEncoder: PromptEncoder, unet: UNet2DConditionModel,
     vae: AutoencoderKL, scheduler: any NoiseScheduler, latentChannels: Int, scalingFactor: Double,
-    arena: TensorArena?
+    precision: Precision, mapped: MappedWeights, arena: TensorArena?
   ) {
     self.info = info
     self.device = device
@@ -32,6 +36,8 @@ public final class DiffusionPipeline: Sendable {
     self.scheduler = scheduler
     self.latentChannels = latentChannels
     self.scalingFactor = Float(scalingFactor)
+    self.precision = precision
+    self.mapped = mapped
     self.arena = arena
   }
 

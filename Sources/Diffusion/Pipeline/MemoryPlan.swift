@@ -1,8 +1,10 @@
 /// The memory that a run needs, in bytes, known before it starts.
 public struct MemoryPlan: Sendable, Equatable, Encodable {
-  /// The weight files: mapped, so one copy serves every worker of the machine, and the system may drop and read them
-  /// again.
+  /// The weights that are used, in the form in which they are: mapped, so one copy serves every worker of the machine, and the system
+  /// may drop and read them again.
   public let mappedWeights: Int
+  /// The part of it that leaves the process once the prompt is encoded: the text encoders'.
+  public let releasedWeights: Int
   /// What this process keeps of the weights for itself: biases and norms in fp32, and whatever its kernels pack.
   public let privateWeights: Int
   /// The tensors of a run: where the last one ends in the arena that they share, holes included.
@@ -18,10 +20,11 @@ public struct MemoryPlan: Sendable, Equatable, Encodable {
   public let pictures: Int
 
   package init(
-    mappedWeights: Int, privateWeights: Int, activations: Int, liveActivations: Int, scratch: Int, prompts: Int,
-    pictures: Int
+    mappedWeights: Int, releasedWeights: Int, privateWeights: Int, activations: Int, liveActivations: Int, scratch: Int,
+    prompts: Int, pictures: Int
   ) {
     self.mappedWeights = mappedWeights
+    self.releasedWeights = releasedWeights
     self.privateWeights = privateWeights
     self.activations = activations
     self.liveActivations = liveActivations
@@ -32,17 +35,22 @@ public struct MemoryPlan: Sendable, Equatable, Encodable {
 
   /// What only this process has.
   public var privateTotal: Int { privateWeights + activations + scratch + prompts + pictures }
-  /// Resident at the busiest moment, mapped weights counted.
-  public var total: Int { mappedWeights + privateTotal }
+  /// Resident at the busiest moment, mapped weights counted: when the text encoders are still there, or when the pictures'
+  /// tensors are.
+  public var total: Int {
+    max(mappedWeights + privateWeights + scratch + prompts, mappedWeights - releasedWeights + privateTotal)
+  }
 
   private enum CodingKeys: String, CodingKey {
-    case mappedWeights, privateWeights, activations, liveActivations, scratch, prompts, pictures, privateTotal, total
+    case mappedWeights, releasedWeights, privateWeights, activations, liveActivations, scratch, prompts, pictures,
+      privateTotal, total
   }
 
   /// Every part, and the sums.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(mappedWeights, forKey: .mappedWeights)
+    try container.encode(releasedWeights, forKey: .releasedWeights)
     try container.encode(privateWeights, forKey: .privateWeights)
     try container.encode(activations, forKey: .activations)
     try container.encode(liveActivations, forKey: .liveActivations)

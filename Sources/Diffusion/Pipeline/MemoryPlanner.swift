@@ -13,6 +13,7 @@ public final class MemoryPlanner: @unchecked Sendable {
 
   private let folder: String
   private let threads: Int
+  private let quantization: Quantization?
   private var pipeline: DiffusionPipeline?
   private var device = PlanningDevice()
   private var plans: [Shape: MemoryPlan] = [:]
@@ -20,8 +21,11 @@ public final class MemoryPlanner: @unchecked Sendable {
 
   /// A planner for the model in `folder`, which is opened when the first plan is asked for. No weight is read.
   ///
-  /// - Parameter threads: of the device that would compute; each has some working memory.
-  public init(folder: String, threads: Int) {
+  /// - Parameters:
+  ///   - threads: of the device that would compute; each has some working memory.
+  ///   - quantization: which layers would be int8.
+  public init(folder: String, threads: Int, quantization: Quantization? = nil) {
+    self.quantization = quantization
     self.folder = folder
     self.threads = threads
   }
@@ -35,7 +39,7 @@ public final class MemoryPlanner: @unchecked Sendable {
   }
 
   private func makePlan(_ request: GenerationRequest) throws -> MemoryPlan {
-    let pipeline = try pipeline ?? DiffusionPipeline.load(from: folder, device: device)
+    let pipeline = try pipeline ?? DiffusionPipeline.load(from: folder, device: device, quantization: quantization)
     self.pipeline = pipeline
     let run = try pipeline.plan(request)
     let shape = Shape(
@@ -51,7 +55,8 @@ public final class MemoryPlanner: @unchecked Sendable {
     let usage = pipeline.arena?.usage
     let pixels = run.width * run.height
     let plan = MemoryPlan(
-      mappedWeights: pipeline.info.checkpoint.byteCount, privateWeights: device.privateWeightBytes,
+      mappedWeights: pipeline.mapped.byteCount, releasedWeights: pipeline.mapped.textEncoderBytes,
+      privateWeights: device.privateWeightBytes,
       activations: usage?.extent ?? 0, liveActivations: usage?.peakLive ?? 0,
       scratch: CPUDevice.scratchBound(threads: threads),
       prompts: pipeline.prompts.byteCount,

@@ -13,7 +13,6 @@ struct StoredWeights: Sendable {
 
 extension CPUDevice {
   func linearKernel(_ x: Tensor, _ weights: LinearWeights, _ activation: Activation, _ residual: Tensor?) -> Tensor {
-    guard let stored = weights.packed as? StoredWeights else { preconditionFailure("weights of another device") }
     precondition(
       x.shape.last == weights.inFeatures, "linear: x is \(x.shape), the layer takes \(weights.inFeatures) features")
     let isGated = activation == .geglu
@@ -21,11 +20,21 @@ extension CPUDevice {
     let width = isGated ? weights.outFeatures / 2 : weights.outFeatures
     let result = Tensor(uninitialized: Array(x.shape.dropLast()) + [width])
     precondition(residual == nil || residual?.shape == result.shape, "linear: the residual is not \(result.shape)")
-    let epilogue = unsafe Epilogue(
-      bias: stored.bias?.pointer, activation: activation, residual: residual?.pointer)
-    unsafe dense(
-      x.pointer, rows: x.count / weights.inFeatures, depth: weights.inFeatures, stored.weight,
-      into: result.mutablePointer, columns: width, epilogue)
+    let rows = x.count / weights.inFeatures
+    func epilogue(_ bias: Tensor?) -> Epilogue {
+      unsafe Epilogue(bias: bias?.pointer, activation: activation, residual: residual?.pointer)
+    }
+    switch weights.packed {
+    case let stored as StoredWeights:
+      unsafe dense(
+        x.pointer, rows: rows, depth: weights.inFeatures, stored.weight, into: result.mutablePointer, columns: width,
+        epilogue(stored.bias))
+    case let stored as StoredInt8Weights:
+      unsafe int8Dense(
+        x.pointer, rows: rows, depth: weights.inFeatures, stored.weight, into: result.mutablePointer, columns: width,
+        epilogue(stored.bias))
+    default: preconditionFailure("weights of another device")
+    }
     return result
   }
 

@@ -37,6 +37,12 @@ public final class PlanningDevice: Device, @unchecked Sendable {
   }
 
   /// Keeps the extents.
+  public func linearWeights(_ weight: QuantizedParameter, bias: Parameter?) throws -> LinearWeights {
+    try countExpansion(bias)
+    return LinearWeights(inFeatures: weight.shape[1], outFeatures: weight.shape[0], packed: NoWeights())
+  }
+
+  /// Keeps the extents.
   public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
     try countExpansion(bias)
     return Conv2DWeights(

@@ -12,24 +12,12 @@ extension ReferenceDevice {
   public func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation, residual: Tensor?) throws
     -> Tensor
   {
-    guard let packed = weights.packed as? Packed else { preconditionFailure("weights of another device") }
     let (inputs, outputs) = (weights.inFeatures, weights.outFeatures)
     precondition(x.shape.last == inputs, "linear: x is \(x.shape), the layer takes \(inputs) features")
     precondition(activation != .geglu || outputs.isMultiple(of: 2), "geglu needs an even number of features")
     let rows = x.count / inputs
-    let elements = x.array
     // Kept in double until the very end, so that the fused operations add no rounding of their own.
-    var product = [Double](repeating: 0, count: rows * outputs)
-    for row in 0..<rows {
-      for output in 0..<outputs {
-        var sum = packed.bias.map { Double($0[output]) } ?? 0
-        for input in 0..<inputs {
-          let (element, weight) = (elements[row * inputs + input], packed.weight[output * inputs + input])
-          sum += Double(element) * Double(weight)
-        }
-        product[row * outputs + output] = sum
-      }
-    }
+    let product = products(x.array, rows: rows, weights)
     let width = activation == .geglu ? outputs / 2 : outputs
     let shape = Array(x.shape.dropLast()) + [width]
     precondition(residual == nil || residual?.shape == shape, "linear: the residual is not \(shape)")
@@ -48,5 +36,31 @@ extension ReferenceDevice {
       }
     }
     return Tensor(result, shape: shape)
+  }
+
+  /// `x · Wᵀ + b`, row after row.
+  private func products(_ elements: [Float], rows: Int, _ weights: LinearWeights) -> [Double] {
+    let (inputs, outputs) = (weights.inFeatures, weights.outFeatures)
+    if let packed = weights.packed as? Int8Packed {
+      return (0..<rows).flatMap { row in
+        let products = Self.int8Products(elements[row * inputs..<(row + 1) * inputs], packed)
+        return products.indices.map { output in
+          products[output] + (packed.bias.map { Double($0[output]) } ?? 0)
+        }
+      }
+    }
+    guard let packed = weights.packed as? Packed else { preconditionFailure("weights of another device") }
+    var product = [Double](repeating: 0, count: rows * outputs)
+    for row in 0..<rows {
+      for output in 0..<outputs {
+        var sum = packed.bias.map { Double($0[output]) } ?? 0
+        for input in 0..<inputs {
+          let (element, weight) = (elements[row * inputs + input], packed.weight[output * inputs + input])
+          sum += Double(element) * Double(weight)
+        }
+        product[row * outputs + output] = sum
+      }
+    }
+    return product
   }
 }

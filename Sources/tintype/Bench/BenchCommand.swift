@@ -22,17 +22,19 @@ struct BenchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Denoising steps.", valueName: "n")) var steps = 1
   @Option(name: .customLong("repeat"), help: ArgumentHelp("Runs to take the medians of.", valueName: "n"))
   var repeats = PositiveInteger(3)
+  @OptionGroup var precision: PrecisionOptions
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
   @Flag(help: "Print JSON on standard output.") var json = false
 
   func run() throws {
     let model = try Settings.models.require(model).entries[0]
+    let quantization = try precision.quantization()
     let device = try CPUDevice(threads: Settings.threads.resolve(threads)?.value)
     let bar = ProgressBar()
     defer { bar.finish() }
     let work = try DiffusionPipeline.work(ofModelIn: model.folder, width: size?.width, height: size?.height)
     var measurement = BenchMeasurement(
-      folder: model.folder, device: device,
+      folder: model.folder, device: device, quantization: quantization,
       request: GenerationRequest(
         prompt: "a cinematic shot of a baby racoon wearing an intricate italian priest robe", width: size?.width,
         height: size?.height, steps: steps, seed: 0), repeats: repeats.value)
@@ -42,7 +44,8 @@ struct BenchCommand: ParsableCommand {
     let peak = max(probe, device.peakRate()) / 1e9
     bar.finish()
     let report = BenchReport(
-      measurement, work: work, model: model.name, precision: "fp32", threads: device.pool.threads, peakGflops: peak,
+      measurement, work: work, model: model.name, precision: (measurement.precision ?? .fp32).rawValue,
+      threads: device.pool.threads, peakGflops: peak,
       instructionSet: device.choice.instructionSet.rawValue)
     try report.print(json: json)
   }

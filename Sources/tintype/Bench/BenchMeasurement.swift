@@ -15,13 +15,17 @@ struct BenchMeasurement {
   /// After the pictures and before the encoder, which a text-to-image worker never runs.
   private(set) var peakResident: Int?
   private(set) var info: ModelInfo?
+  private(set) var precision: Precision?
 
   let folder: String
   let device: any Device
+  /// Nil for fp32.
+  let quantization: Quantization?
   let request: GenerationRequest
   let repeats: Int
 
-  init(folder: String, device: any Device, request: GenerationRequest, repeats: Int) {
+  init(folder: String, device: any Device, quantization: Quantization?, request: GenerationRequest, repeats: Int) {
+    self.quantization = quantization
     self.folder = folder
     self.device = device
     self.request = request
@@ -33,9 +37,10 @@ struct BenchMeasurement {
     let passes = Double(2 * repeats + 2)
     progress("loading", 0)
     let start = ContinuousClock.now
-    let pipeline = try DiffusionPipeline.load(from: folder, device: device)
+    let pipeline = try DiffusionPipeline.load(from: folder, device: device, quantization: quantization)
     load.append((ContinuousClock.now - start) / .seconds(1))
     info = pipeline.info
+    precision = pipeline.precision
     progress("first picture", 0)
     _ = try pipeline.generate(request)
     firstPicture.append((ContinuousClock.now - start) / .seconds(1))

@@ -5,6 +5,7 @@ import Monitoring
 import Postgres
 import ServiceLifecycle
 import UnixSignals
+import Worker
 
 struct DashboardCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,8 +13,9 @@ struct DashboardCommand: AsyncParsableCommand {
     abstract: "Serve a page with queues, workers, jobs and pictures, live.",
     discussion: """
       It shows what its database user may read: a member of tintype_reader sees no prompt and no picture, a member of \
-      tintype_admin all. It listens on this machine only unless --listen says otherwise, and asks nobody who they are: \
-      before others can reach it, put something in front that does.
+      tintype_admin all. It listens on this machine only unless --listen says otherwise, and asks nobody who they are, \
+      except for a key where TINTYPE_DASHBOARD_KEY sets one: the page is then opened as /?key=…. Before others can reach it, \
+      put something in front that asks them.
 
       With --allow-actions the page can cancel and retry jobs and pause and resume queues, for whoever knows the token: that of \
       TINTYPE_DASHBOARD_TOKEN, or one that is made and printed at the start.
@@ -41,6 +43,7 @@ struct DashboardCommand: AsyncParsableCommand {
     configuration.host = listen.address.host
     configuration.port = listen.address.port
     configuration.pictures = try Settings.output.resolve(output)
+    configuration.key = Self.secret("TINTYPE_DASHBOARD_KEY")
     configuration.token = allowActions ? token() : nil
     let session = PostgresSession(try database.configuration(role: "dashboard"), patience: .seconds(5))
     // A wrong address or password is said now, and not by an empty page.
@@ -53,8 +56,11 @@ struct DashboardCommand: AsyncParsableCommand {
       }
     }
     let host = listen.address.host
+    let notifier = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
     let dashboard = Dashboard(configuration: configuration, session: session, logger: logger) { port in
-      StandardError.note("the dashboard is at http://\(host.contains(":") ? "[\(host)]" : host):\(port)/")
+      let url = "http://\(ListenAddress(host: host, port: port))/"
+      StandardError.note("the dashboard is at \(url)")
+      notifier?.ready(status: url)
     }
     let group = ServiceGroup(
       configuration: .init(services: [dashboard], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -71,9 +77,19 @@ struct DashboardCommand: AsyncParsableCommand {
 
   /// As given, or made and told.
   private func token() -> String {
-    if let given = ProcessInfo.processInfo.environment["TINTYPE_DASHBOARD_TOKEN"], !given.isEmpty { return given }
-    let made = (0..<4).map { _ in String(UInt32.random(in: .min ... .max), radix: 36) }.joined()
+    if let given = Self.secret("TINTYPE_DASHBOARD_TOKEN") { return given }
+    let made = Self.randomSecret()
     StandardError.note("the token for actions is \(made)")
     return made
+  }
+
+  /// Secrets come by the environment only: a command line is for all to read. An empty variable counts as unset.
+  private static func secret(_ variable: String) -> String? {
+    ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// 128 bits of the system's random numbers, in letters and digits.
+  static func randomSecret() -> String {
+    (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
   }
 }

@@ -31,6 +31,7 @@ struct GenerateCommand: AsyncParsableCommand {
       """, valueName: "file.safetensors"))
   var saveTensors: String?
   @Option(name: Settings.memoryLimit.name, help: Settings.memoryLimit.help) var memoryLimit: ByteCount?
+  @OptionGroup var precision: PrecisionOptions
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
   @Flag(help: "Print files, seeds, SHA-256s, sizes, timings and warnings as JSON on standard output.") var json = false
 
@@ -47,7 +48,8 @@ struct GenerateCommand: AsyncParsableCommand {
     let clock = ContinuousClock()
     let start = clock.now
     let generator = try PipelineGenerator(
-      folder: model.folder, device: ComputeDevice.make(threads: Settings.threads.resolve(threads))
+      folder: model.folder, device: ComputeDevice.make(threads: Settings.threads.resolve(threads)),
+      quantization: precision.quantization()
     ) { share in
       if interrupt.isRaised { throw CancellationError() }
       bar.update("loading \(model.name)", fraction: share)

@@ -87,15 +87,14 @@ struct JobsCommand: ParsableCommand {
         """)
 
     @Argument(help: "The jobs' ids.") var ids: [Int64]
+    @Flag(help: "Print JSON: each job's id and the state that it is in now.") var json = false
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
       try await database.withQueue(role: "jobs") { store in
-        for id in ids {
-          switch try await store.cancel(job: id) {
-          case .running: print("job \(id): its worker is told to stop")
-          case let state: print("job \(id): \(state.rawValue)")
-          }
+        try await JobsCommand.forEach(ids, json: json) { id in
+          let state = try await store.cancel(job: id)
+          return (state, state == .running ? "its worker is told to stop" : state.rawValue)
         }
       }
     }
@@ -119,6 +118,7 @@ struct JobsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("With --failed: only those that failed with this code.", valueName: "code"))
     var errorCode: String?
     @Option(help: ArgumentHelp("With --failed: at most so many.", valueName: "n")) var limit = 1000
+    @Flag(help: "Print JSON: each job's id and state, or with --failed how many are back.") var json = false
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -135,10 +135,37 @@ struct JobsCommand: ParsableCommand {
       try await database.withQueue(role: "jobs") { store in
         if failed {
           let count = try await store.retryFailed(queue: queue, errorCode: errorCode, limit: limit)
-          return print("\(count) failed jobs are back")
+          return try json ? JSONOutput.print(["retried": count]) : print("\(count) failed jobs are back")
         }
-        for id in ids { print("job \(id): \(try await store.retry(job: id).rawValue)") }
+        try await JobsCommand.forEach(ids, json: json) { id in
+          let state = try await store.retry(job: id)
+          return (state, state.rawValue)
+        }
       }
     }
+  }
+
+  /// What became of a job.
+  private struct Answer: Encodable {
+    let id: Int64
+    let state: JobState
+  }
+
+  /// Does something to one job after the other and says what became of each. The first that cannot be done ends it with its error;
+  /// what was done before is done, and has been said.
+  private static func forEach(
+    _ ids: [Int64], json: Bool, do action: (Int64) async throws -> (state: JobState, words: String)
+  ) async throws {
+    var answers: [Answer] = []
+    do {
+      for id in ids {
+        let (state, words) = try await action(id)
+        if json { answers.append(Answer(id: id, state: state)) } else { print("job \(id): \(words)") }
+      }
+    } catch {
+      if json { try JSONOutput.print(answers) }
+      throw error
+    }
+    if json { try JSONOutput.print(answers) }
   }
 }

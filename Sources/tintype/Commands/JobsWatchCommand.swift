@@ -27,7 +27,8 @@ extension JobsCommand {
     }
 
     func run() async throws {
-      let redraws = isatty(STDOUT_FILENO) == 1 && !json && !once
+      let canRedraw = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+      let redraws = canRedraw && !json && !once
       // Whoever watches wants to see the database come back, too.
       try await database.withQueue(role: "jobs watch", patience: once ? .zero : .seconds(60)) { store in
         if redraws { print("\u{1B}[2J", terminator: "") }

@@ -45,7 +45,10 @@ struct MigrateCommand: AsyncParsableCommand {
   }
 
   private func run(_ migrator: Migrator) async throws {
-    let applied = status ? [] : try await migrator.migrate()
+    let bar = ProgressBar()
+    // Bar and lines would write over each other: where there is a terminal the lines come at the end.
+    let applied = status ? [] : try await migrator.migrate { bar.update($0, fraction: $1) }
+    bar.finish()
     let all = try await migrator.status()
     if json {
       try JSONOutput.print(

@@ -24,6 +24,7 @@ struct ModelsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("With --plan: pictures of one request.", valueName: "n")) var count = 1
     @Option(help: ArgumentHelp("With --plan: guidance scale; above 1 the UNet sees two prompts.", valueName: "x"))
     var guidanceScale = 0.0
+    @OptionGroup var precision: PrecisionOptions
     @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
     @Flag(help: "Print JSON.") var json = false
 
@@ -44,7 +45,7 @@ struct ModelsCommand: ParsableCommand {
     private func memoryPlan() throws -> MemoryPlan? {
       guard let plan else { return nil }
       let threads = try Settings.threads.resolve(threads)?.value ?? ProcessorCount.available
-      return try MemoryPlanner(folder: directory, threads: threads).plan(
+      return try MemoryPlanner(folder: directory, threads: threads, quantization: precision.quantization()).plan(
         for: GenerationRequest(
           prompt: "", width: plan.width, height: plan.height, steps: steps, guidanceScale: guidanceScale, seed: 0,
           imageCount: count))
@@ -74,6 +75,7 @@ struct ModelsCommand: ParsableCommand {
       var table = TextTable([.init(heading: "MEMORY"), .init(heading: "BYTES", alignsRight: true), .init(heading: "")])
       for (name, bytes, note) in [
         ("weights, mapped", plan.mappedWeights, "one copy for all workers of a machine"),
+        ("of them text encoders", plan.releasedWeights, "gone before the picture is drawn"),
         ("weights, private", plan.privateWeights, "biases and norms in fp32"),
         ("activations", plan.activations, "at most \(grouped(plan.liveActivations)) alive at a time"),
         ("scratch", plan.scratch, "working memory of the kernels, at most"),
@@ -121,8 +123,9 @@ struct ModelsCommand: ParsableCommand {
       defer { bar.finish() }
       let checkpoint = try CheckpointFolder(path: directory)
       for component in checkpoint.index.weightComponents {
-        bar.update("reading \(component)", fraction: 0)
-        let broken = try checkpoint.nonFiniteWeights(component: component)
+        let broken = try checkpoint.nonFiniteWeights(component: component) {
+          bar.update("reading \(component)", fraction: $0)
+        }
         guard broken.isEmpty else {
           throw CommandError(
             .invalidData, "\(directory)/\(component): NaN or infinity in \(broken.joined(separator: ", ")).",

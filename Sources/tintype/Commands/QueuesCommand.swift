@@ -45,11 +45,12 @@ struct QueuesCommand: ParsableCommand {
 
     @Argument(help: "The queue.") var queue: String
     @Option(help: ArgumentHelp("Why, for whoever wonders.", valueName: "text")) var reason: String?
+    @Flag(help: "Print JSON.") var json = false
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
       try await database.withQueue(role: "queues") { try await $0.pause(queue: queue, reason: reason) }
-      print("queue \(queue): paused")
+      try json ? JSONOutput.print(Answer(queue: queue, isPaused: true)) : print("queue \(queue): paused")
     }
   }
 
@@ -62,11 +63,18 @@ struct QueuesCommand: ParsableCommand {
         """)
 
     @Argument(help: "The queue.") var queue: String
+    @Flag(help: "Print JSON.") var json = false
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
       try await database.withQueue(role: "queues") { try await $0.resume(queue: queue) }
-      print("queue \(queue): open")
+      try json ? JSONOutput.print(Answer(queue: queue, isPaused: false)) : print("queue \(queue): open")
     }
+  }
+
+  /// What a queue is after it was paused or resumed.
+  private struct Answer: Encodable {
+    let queue: String
+    let isPaused: Bool
   }
 }

@@ -13,19 +13,44 @@ struct SettingsCommand: ParsableCommand {
       """)
 
   @Flag(help: "Print the table of Docs/settings.md instead.") var markdown = false
+  @Flag(help: "Print JSON.") var json = false
 
-  func run() {
+  func validate() throws {
+    if markdown && json { throw ValidationError("--markdown and --json exclude each other.") }
+  }
+
+  func run() throws {
+    if json { return try JSONOutput.print(Settings.all.flatMap(\.settings).map { Entry($0) }) }
     print(markdown ? Self.markdownText : Self.table, terminator: "")
   }
 
+  /// One setting; what is unset has no value.
+  private struct Entry: Encodable {
+    let flag: String
+    let variable: String
+    let `default`: String?
+    let value: String?
+    let summary: String
+
+    init(_ setting: any SettingDescription) {
+      flag = "--" + setting.flag
+      variable = setting.environment
+      `default` = setting.defaultText
+      value = SettingsCommand.shownValue(of: setting)
+      summary = setting.summary
+    }
+  }
+
+  /// What the environment sets, if anything; a connection URL may hold a password, and is not repeated.
+  private static func shownValue(of setting: any SettingDescription) -> String? {
+    let text = ProcessInfo.processInfo.environment[setting.environment].flatMap { $0.isEmpty ? nil : $0 }
+    return setting.flag == Settings.databaseURL.flag && text != nil ? "(set)" : text
+  }
+
   private static var table: String {
-    let environment = ProcessInfo.processInfo.environment
     var table = TextTable(["FLAG", "VARIABLE", "DEFAULT", "SET HERE"].map { TextTable.Column(heading: $0) })
     for setting in Settings.all.flatMap(\.settings) {
-      let set = environment[setting.environment].flatMap { $0.isEmpty ? nil : $0 }
-      // A connection URL may hold a password.
-      let shown = setting.flag == Settings.databaseURL.flag && set != nil ? "(set)" : set
-      table.append(["--" + setting.flag, setting.environment, setting.defaultText, shown])
+      table.append(["--" + setting.flag, setting.environment, setting.defaultText, shownValue(of: setting)])
     }
     return table.rendered()
   }

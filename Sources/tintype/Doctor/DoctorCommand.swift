@@ -19,6 +19,7 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(name: Settings.models.name, help: Settings.models.help) var model: [ModelList] = []
   @Option(name: Settings.output.name, help: Settings.output.help) var output: String?
   @Option(name: Settings.input.name, help: Settings.input.help) var input: String?
+  @OptionGroup var precision: PrecisionOptions
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
   @Option(name: Settings.memoryLimit.name, help: Settings.memoryLimit.help) var memoryLimit: ByteCount?
   @Flag(help: "Print JSON on standard output.") var json = false
@@ -35,7 +36,9 @@ struct DoctorCommand: AsyncParsableCommand {
     let limit = try Settings.memoryLimit.resolve(memoryLimit)
     let models = try Settings.models.resolve(ModelList.joining(model))?.entries ?? []
     var findings = MachineChecks(threads: threads, memoryLimit: limit).findings()
-    findings += ModelChecks(models: models, threads: threads, memoryLimit: limit).findings()
+    findings += ModelChecks(
+      models: models, threads: threads, memoryLimit: limit, quantization: try precision.quantization()
+    ).findings()
     findings += await DatabaseChecks(options: database).findings()
     findings += FolderChecks(
       output: try Settings.output.resolve(output), input: try Settings.input.resolve(input)

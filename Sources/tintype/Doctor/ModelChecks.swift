@@ -7,6 +7,7 @@ struct ModelChecks {
   let models: [ModelList.Entry]
   let threads: PositiveInteger?
   let memoryLimit: ByteCount?
+  let quantization: Quantization?
 
   func findings() -> [DoctorFinding] {
     guard !models.isEmpty else {
@@ -21,7 +22,8 @@ struct ModelChecks {
       return [.failure(name, "no such folder: \(model.folder)", remedy: "Correct --model.", .notFound)]
     }
     // Loads the networks with shapes alone: every tensor is there once and has the shape that its layer demands.
-    let planner = MemoryPlanner(folder: model.folder, threads: threads?.value ?? ProcessorCount.available)
+    let planner = MemoryPlanner(
+      folder: model.folder, threads: threads?.value ?? ProcessorCount.available, quantization: quantization)
     let plan = try planner.plan(for: GenerationRequest(prompt: "", seed: 0))
     let summary = try CheckpointFolder(path: model.folder).summary()
     let types = Set(summary.components.flatMap(\.dtypes)).sorted().joined(separator: ", ")
@@ -30,7 +32,7 @@ struct ModelChecks {
       "\(summary.family), \(ModelsCommand.Inspect.grouped(summary.parameterCount)) parameters (\(types)); every tensor is "
         + "in its place; `tintype models verify` also reads their values")
     let need =
-      "\(MemoryLimit.gigabytes(plan.total)) for a picture of the model's own size, "
+      "\(MemoryLimit.gigabytes(plan.total)) for a picture of the model's own size in \((quantization == nil ? Precision.fp32 : .int8).rawValue), "
       + "\(MemoryLimit.gigabytes(plan.privateTotal)) of them for each worker"
     guard let limit = MemoryLimit(memoryLimit).bytes, plan.total > limit else {
       return [complete, .ok("\(name): memory", need)]

@@ -9,13 +9,17 @@ struct PipelineGenerator: ImageGenerator {
   private let planner: MemoryPlanner
 
   /// Loads the folder and identifies its weights.
-  init(folder: String, device: CPUDevice, progress: @escaping (Double) throws -> Void) throws {
+  init(
+    folder: String, device: CPUDevice, quantization: Quantization?, progress: @escaping (Double) throws -> Void
+  ) throws {
     let checkpoint = try CheckpointFolder(path: folder)
-    pipeline = try DiffusionPipeline.load(from: folder, device: device, progress: progress)
-    planner = MemoryPlanner(folder: folder, threads: device.pool.threads)
+    pipeline = try DiffusionPipeline.load(
+      from: folder, device: device, quantization: quantization, progress: progress)
+    planner = MemoryPlanner(folder: folder, threads: device.pool.threads, quantization: quantization)
     facts = ModelFacts(
       weightsHash: PNGMetadata.hexadecimal(SHA256.hash(try checkpoint.fingerprintInput())),
-      sampler: checkpoint.index.schedulerClass.contains("Ancestral") ? "Euler a" : "Euler")
+      sampler: checkpoint.index.schedulerClass.contains("Ancestral") ? "Euler a" : "Euler",
+      precision: pipeline.precision)
   }
 
   var defaultSize: (width: Int, height: Int) { (pipeline.info.defaultWidth, pipeline.info.defaultHeight) }

@@ -32,7 +32,8 @@ struct QueueScreen {
     let isKnown = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
     return QueueScreen(
       width: isKnown ? Int(size.ws_col) : 80, height: isKnown ? Int(size.ws_row) : 24,
-      usesColour: isatty(STDOUT_FILENO) == 1 && environment["NO_COLOR"] == nil)
+      usesColour: isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
+        && environment["TERM"] != "dumb")
   }
 
   func lines(_ snapshot: QueueSnapshot, time: String) -> [String] {

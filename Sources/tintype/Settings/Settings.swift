@@ -58,6 +58,13 @@ enum Settings {
     default: Seconds(20))
   static let threads = Setting<PositiveInteger>(
     "threads", "N", "Threads that compute.", defaultText: "the cores this process may use")
+  static let precision = Setting<Precision>(
+    "precision", "PRECISION",
+    "fp32, or int8: linear layers in 8-bit integers, a third to half of the time and memory of the UNet for a small, measured "
+      + "difference (Docs/numerics.md). The int8 weights are made once and kept on disk.", default: .fp32)
+  static let cacheDirectory = Setting<String>(
+    "cache-dir", "DIR", "Where int8 weights are kept. They may be deleted at any time.",
+    defaultText: "the model's folder; if that is read-only, $CACHE_DIRECTORY or ~/.cache/tintype")
   static let residentModels = Setting<PositiveInteger>(
     "resident-models", "N", "How many models stay in memory; beyond that the least recently used leaves.",
     default: PositiveInteger(1))
@@ -94,7 +101,9 @@ enum Settings {
   static let all: [(section: String, settings: [any SettingDescription])] = [
     ("Where things are", [databaseURL, models, output, input, stateDirectory]),
     ("What a worker takes", [queues, slots, sameShape, maxJobs, maxPixels, idleExit, workerName]),
-    ("How a worker runs", [drainTimeout, lease, threads, memoryLimit, residentModels, lazy]),
+    (
+      "How a worker runs", [drainTimeout, lease, threads, precision, cacheDirectory, memoryLimit, residentModels, lazy]
+    ),
     ("What it says", [logLevel, logFormat]),
     ("Who watches", [listen, metricsFile]),
   ]

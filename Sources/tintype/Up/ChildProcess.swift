@@ -34,15 +34,17 @@ struct ChildProcess {
     unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
 
-    // What posix_spawn cannot do everywhere, these two do; both become the command, so the process id is its own.
-    let command =
-      ["env", "--chdir=\(folder)"] + environment.map { "\($0)=\($1)" } + (isDetached ? ["setsid"] : []) + command
+    // What posix_spawn cannot do everywhere, these two do; both become the command, so the process id is its own. Variables do
+    // not go that way: they may be secrets, and a command line is for all to read.
+    let command = ["env", "--chdir=\(folder)"] + (isDetached ? ["setsid"] : []) + command
+    let variables = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
     try Self.keepDescriptors()
 
     var identifier = pid_t()
     var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-    defer { unsafe arguments.forEach { unsafe free($0) } }
-    let error = unsafe posix_spawnp(&identifier, command[0], &actions, &attributes, &arguments, environ)
+    var words = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
+    defer { unsafe (arguments + words).forEach { unsafe free($0) } }
+    let error = unsafe posix_spawnp(&identifier, command[0], &actions, &attributes, &arguments, &words)
     guard error == 0 else {
       throw CommandError(.unavailable, "\(command[0]) cannot be started: \(unsafe String(cString: strerror(error))).")
     }

@@ -6,9 +6,20 @@ struct StateDirectory {
 
   var postgres: String { "\(path)/postgres" }
   var pictures: String { "\(path)/pictures" }
-  var workerLog: String { "\(path)/worker.log" }
   var readinessSocket: String { "\(path)/ready.sock" }
-  private var workerPID: String { "\(path)/worker.pid" }
+
+  /// What `tintype up` starts beside PostgreSQL.
+  enum Program: String {
+    case worker, dashboard
+  }
+
+  /// What a program writes, from start to start.
+  func log(of program: Program) -> String { "\(path)/\(program.rawValue).log" }
+
+  private func processFile(_ program: Program) -> String { "\(path)/\(program.rawValue).pid" }
+
+  /// Where the page is, with its key: for the owner alone.
+  var pageAddress: String { "\(path)/dashboard.url" }
 
   /// As given, or root's and everyone else's default.
   init(_ given: String?) throws {
@@ -37,28 +48,28 @@ struct StateDirectory {
   /// Waits while another `up` or `down` is at work here: two at once would start two workers and remember one.
   func lock() throws -> FolderLock { try FolderLock(path: "\(path)/lock") }
 
-  /// Remembers the worker that was started, or that this process is.
-  func record(worker: Int32) throws {
-    guard let process = RunningProcess(identifier: worker) else { return }
-    try OutputFile.write(Array("\(process.description)\n".utf8), to: workerPID)
+  /// Remembers a program that was started, or that this process is.
+  func record(_ identifier: Int32, as program: Program) throws {
+    guard let process = RunningProcess(identifier: identifier) else { return }
+    try OutputFile.write(Array("\(process.description)\n".utf8), to: processFile(program))
   }
 
-  func forgetWorker() { try? FileManager.default.removeItem(atPath: workerPID) }
+  func forget(_ program: Program) { try? FileManager.default.removeItem(atPath: processFile(program)) }
 
-  /// The worker that was started here, in a process of its own or by `up --foreground`, if it still runs.
-  func runningWorker() -> Int32? {
-    (try? String(contentsOfFile: workerPID, encoding: .utf8)).flatMap { RunningProcess($0) }?.identifier
+  /// The program that was started here, in a process of its own or, for a worker, by `up --foreground`, if it still runs.
+  func running(_ program: Program) -> Int32? {
+    (try? String(contentsOfFile: processFile(program), encoding: .utf8)).flatMap { RunningProcess($0) }?.identifier
   }
 
-  /// Bytes of the worker's log, which goes on from start to start.
-  var logSize: UInt64 {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: workerLog)
+  /// Bytes of a program's log now.
+  func logSize(of program: Program) -> UInt64 {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: log(of: program))
     return (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
   }
 
-  /// The last lines that a worker wrote since its log had that many bytes.
-  func logTail(since start: UInt64, lines: Int = 10) -> String {
-    guard let file = FileHandle(forReadingAtPath: workerLog), (try? file.seek(toOffset: start)) != nil,
+  /// The last lines that a program wrote since its log had that many bytes.
+  func logTail(of program: Program, since start: UInt64, lines: Int = 10) -> String {
+    guard let file = FileHandle(forReadingAtPath: log(of: program)), (try? file.seek(toOffset: start)) != nil,
       let text = try? file.readToEnd()
     else { return "" }
     return String(decoding: text, as: UTF8.self).split(separator: "\n").suffix(lines).joined(separator: "\n  ")

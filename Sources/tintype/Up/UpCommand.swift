@@ -7,15 +7,18 @@ import Postgres
 struct UpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "up",
-    abstract: "Start a private PostgreSQL and one worker, and say how to connect.",
+    abstract: "Start a private PostgreSQL, one worker and the page, and say how to connect.",
     discussion: """
       Nothing needs to be set up before, and no other PostgreSQL on this machine is touched: the server keeps its data in \
-      --state-dir and listens on a Unix socket there, not on TCP. The command returns when the worker is ready; `tintype \
-      down` stops both. Everything stays on disk, so the next `tintype up` goes on where the last one stopped.
+      --state-dir and listens on a Unix socket there, not on TCP. The page listens on this machine and opens only by the \
+      address that is printed; its key is also the token that actions on the page ask for. The command returns when the \
+      worker is ready; `tintype down` stops all three. Everything stays on disk, so the next `tintype up` goes on where the \
+      last one stopped.
 
       Examples:
         tintype up
         tintype up --model sdxl-turbo=./sdxl-turbo --state-dir ./state
+        tintype up --json | jq -r .page
       """)
 
   @Option(name: Settings.stateDirectory.name, help: Settings.stateDirectory.help) var stateDirectory: String?
@@ -33,7 +36,14 @@ struct UpCommand: AsyncParsableCommand {
   var output: String?
   @Option(name: Settings.input.name, help: Settings.input.help) var input: String?
   @Option(name: Settings.threads.name, help: Settings.threads.help) var threads: PositiveInteger?
-  @Flag(help: "Stay, run the worker in this process, and stop PostgreSQL at Ctrl-C.") var foreground = false
+  @Option(
+    help: ArgumentHelp(
+      "Where the page listens. [default: \(Listen.dashboard.address), or another port if that is taken]",
+      valueName: "HOST:PORT"))
+  var listen: Listen?
+  @Flag(inversion: .prefixedNo, help: "Serve the page.") var dashboard = true
+  @Flag(help: "Stay, run the worker in this process, and stop everything at Ctrl-C.") var foreground = false
+  @Flag(help: "Print how to connect as JSON.") var json = false
   @OptionGroup var logs: LogOptions
 
   func run() async throws {
@@ -45,17 +55,25 @@ struct UpCommand: AsyncParsableCommand {
     if !server.isInitialised { StandardError.note("creating a database in \(state.postgres)") }
     try await server.start()
     try await migrate(server)
-    if let worker = state.runningWorker() {
+    if let worker = state.running(.worker) {
       StandardError.note("a worker is running already, process \(worker)")
-      return try printHowToConnect(server, state)
+      return try await printHowToConnect(server, state, page: startPage(server, state))
     }
     let options = try workerOptions(state)
     if foreground {
       try await runWorker(options, server, state, lock)
     } else {
       try await startWorker(options, server, state)
-      try printHowToConnect(server, state)
+      try await printHowToConnect(server, state, page: startPage(server, state))
     }
+  }
+
+  /// Nil when none is wanted.
+  private func startPage(_ server: EmbeddedPostgres, _ state: StateDirectory) async throws -> String? {
+    guard dashboard else { return nil }
+    let page = PrivatePage(
+      state: state, databaseURL: server.databaseURL, pictures: try pictures(state), listen: listen)
+    return try await page.start(logs: logs.arguments)
   }
 
   private func workerDatabase(_ server: EmbeddedPostgres) -> PostgresConfiguration {
@@ -92,8 +110,21 @@ struct UpCommand: AsyncParsableCommand {
     return options
   }
 
-  private func printHowToConnect(_ server: EmbeddedPostgres, _ state: StateDirectory) throws {
+  /// What `--json` prints.
+  private struct Report: Encodable {
+    let databaseUrl: String
+    let pictures: String
+    /// With its key.
+    let page: String?
+    let workerLog: String
+  }
+
+  private func printHowToConnect(_ server: EmbeddedPostgres, _ state: StateDirectory, page: String?) throws {
     let pictures = try pictures(state)
+    if json {
+      return try JSONOutput.print(
+        Report(databaseUrl: server.databaseURL, pictures: pictures, page: page, workerLog: state.log(of: .worker)))
+    }
     print(
       """
       Tintype is up. Connect with
@@ -101,13 +132,13 @@ struct UpCommand: AsyncParsableCommand {
       and ask for a picture:
         INSERT INTO tintype.jobs (prompt) VALUES ('a red house by a lake at sunset');
       Pictures are written to \(pictures).
-
+      \(page.map { "Watch at \($0)\n" } ?? "")
       For the other commands:
         export TINTYPE_DATABASE_URL='\(server.databaseURL)'
         tintype jobs list
       """)
     if !foreground {
-      print("The worker's log is \(state.workerLog). Stop everything with `tintype down\(stateOption)`.")
+      print("The worker's log is \(state.log(of: .worker)). Stop everything with `tintype down\(stateOption)`.")
     }
   }
 
@@ -126,8 +157,8 @@ struct UpCommand: AsyncParsableCommand {
     do {
       let worker = WorkerRun(
         settings: try options.settings(), database: workerDatabase(server), logger: try logs.bootstrap())
-      try state.record(worker: ProcessInfo.processInfo.processIdentifier)
-      try printHowToConnect(server, state)
+      try state.record(ProcessInfo.processInfo.processIdentifier, as: .worker)
+      try await printHowToConnect(server, state, page: startPage(server, state))
       lock.release()
       outcome = .success(try await worker.run())
     } catch {
@@ -136,9 +167,12 @@ struct UpCommand: AsyncParsableCommand {
     }
     // A `down` that waits for this worker holds the lock until the worker is forgotten; an `up` that has come in between
     // has started a worker of its own, which needs the server.
-    state.forgetWorker()
+    state.forget(.worker)
     let last = try state.lock()
-    if state.runningWorker() == nil { _ = try server.stop() }
+    if state.running(.worker) == nil {
+      try await PrivatePage.stop(state)
+      _ = try server.stop()
+    }
     last.release()
     try outcome.get()
   }
@@ -149,22 +183,23 @@ struct UpCommand: AsyncParsableCommand {
     for model in try options.settings().models { _ = try CheckpointFolder(path: model.folder).summary() }
     let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
     let readiness = try ReadinessSocket(path: state.readinessSocket)
-    let logStart = state.logSize
+    let logStart = state.logSize(of: .worker)
     let worker = try ChildProcess(
-      [program] + options.arguments(databaseURL: server.databaseURL) + logs.arguments, output: state.workerLog,
+      [program] + options.arguments(databaseURL: server.databaseURL) + logs.arguments, output: state.log(of: .worker),
       environment: ["NOTIFY_SOCKET": readiness.path], isDetached: true)
-    try state.record(worker: worker.processIdentifier)
+    try state.record(worker.processIdentifier, as: .worker)
     let bar = ProgressBar()
     defer { bar.finish() }
     while true {
       readiness.listen()
       if readiness.isReady { return }
       if let status = worker.poll() {
-        state.forgetWorker()
+        state.forget(.worker)
         throw CommandError(
           ExitStatus(rawValue: status) ?? .internalError,
-          "the worker ended before it was ready:\n  \(state.logTail(since: logStart))",
-          remedy: "Its whole log is \(state.workerLog). PostgreSQL runs on; `tintype down\(stateOption)` stops it.")
+          "the worker ended before it was ready:\n  \(state.logTail(of: .worker, since: logStart))",
+          remedy:
+            "Its whole log is \(state.log(of: .worker)). PostgreSQL runs on; `tintype down\(stateOption)` stops it.")
       }
       bar.update(readiness.status, fraction: 0)
       try await Task.sleep(for: .milliseconds(50))

@@ -8,6 +8,7 @@ extension WorkerOptions {
     for (setting, value) in [
       (Settings.output.flag, output), (Settings.input.flag, input),
       (Settings.threads.flag, threads.map { "\($0.value)" }),
+      (Settings.precision.flag, precision.precision?.rawValue), (Settings.cacheDirectory.flag, precision.cacheDir),
       (Settings.memoryLimit.flag, memoryLimit.map { "\($0.bytes)" }),
     ] {
       if let value { words += ["--\(setting)", value] }

@@ -40,9 +40,12 @@ struct Numbers {
 
   /// A weight in half precision, as checkpoints have them.
   mutating func parameter(_ shape: [Int]) -> Parameter {
-    let values = (0..<shape.reduce(1, *)).map { _ in Float16(next() * 0.1).bitPattern }
-    let owner = Bytes(values)
-    return unsafe Parameter(name: "weight", dtype: .float16, shape: shape, bytes: owner.bytes, owner: owner)
+    let owner = Bytes(count: 2 * shape.reduce(1, *))
+    unsafe owner.bytes.withMemoryRebound(to: UInt16.self) { halves in
+      for index in halves.indices { unsafe halves[index] = Float16(next() * 0.1).bitPattern }
+    }
+    return unsafe Parameter(
+      name: "weight", dtype: .float16, shape: shape, bytes: UnsafeRawBufferPointer(owner.bytes), owner: owner)
   }
 
   private mutating func next() -> Float {
@@ -53,15 +56,11 @@ struct Numbers {
   }
 }
 
-/// Memory that a ``Parameter`` refers to; unchecked, but nobody writes it.
-@safe private final class Bytes: @unchecked Sendable {
-  let bytes: UnsafeRawBufferPointer
+/// Memory that a weight refers to; unchecked, but nobody writes it once the weight exists.
+@safe final class Bytes: @unchecked Sendable {
+  let bytes: UnsafeMutableRawBufferPointer
 
-  init(_ values: [UInt16]) {
-    let copy = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: values.count)
-    _ = unsafe copy.initialize(from: values)
-    unsafe bytes = UnsafeRawBufferPointer(copy)
-  }
+  init(count: Int) { unsafe bytes = .allocate(byteCount: count, alignment: 64) }
 
   deinit { unsafe bytes.deallocate() }
 }

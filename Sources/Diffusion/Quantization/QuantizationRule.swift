@@ -1,0 +1,100 @@
+/// Which linear layers are int8.
+///
+/// Layers are judged by their kind: what a layer does in its block decides how wide its inputs spread, far more than where the block is.
+/// `FidelityBenchmark MODEL --sensitivity` measures, one kind at a time, how far the UNet's output moves when that kind alone is int8.
+public struct QuantizationRule: Sendable, Equatable {
+  /// What a layer is in its block. The name is the one that the benchmark prints.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// UNet: embeddings of timestep, size and pooled text, and their projections into the residual blocks. One row each.
+    case embedding
+    /// UNet: 1×1 convolutions beside the residual blocks.
+    case shortcut
+    /// UNet: projections in front of and behind a transformer.
+    case projectionIn = "proj_in"
+    case projectionOut = "proj_out"
+    /// UNet: self-attention.
+    case selfAttentionInput = "attn1.qkv"
+    case selfAttentionOutput = "attn1.out"
+    /// UNet: attention to the text; keys and values are made once for a prompt.
+    case crossAttentionQuery = "attn2.q"
+    case crossAttentionText = "attn2.kv"
+    case crossAttentionOutput = "attn2.out"
+    /// UNet: the gated perceptron.
+    case feedForwardInput = "ff.in"
+    case feedForwardOutput = "ff.out"
+    /// Text encoders.
+    case textAttentionInput = "text.qkv"
+    case textAttentionOutput = "text.out"
+    case textInput = "text.fc1"
+    case textOutput = "text.fc2"
+    /// Text encoders: the projection of the pooled text. One row.
+    case textProjection = "text.projection"
+
+    /// The kind of a layer by its name in the checkpoint; nil for what is no linear layer, and for the VAE, whose few are too little work.
+    init?(component: String, name: String) {
+      guard name.hasSuffix(".weight") else { return nil }
+      let path = name.dropLast(".weight".count)
+      func ends(_ suffixes: String...) -> Bool { suffixes.contains { path.hasSuffix($0) } }
+      if component.hasPrefix("text_encoder") {
+        if ends(".q_proj", ".k_proj", ".v_proj") {
+          self = .textAttentionInput
+        } else if ends(".out_proj") {
+          self = .textAttentionOutput
+        } else if ends(".fc1") {
+          self = .textInput
+        } else if ends(".fc2") {
+          self = .textOutput
+        } else if path == "text_projection" {
+          self = .textProjection
+        } else {
+          return nil
+        }
+      } else if component == "unet" {
+        if ends("time_emb_proj", "embedding.linear_1", "embedding.linear_2") {
+          self = .embedding
+        } else if ends(".conv_shortcut") {
+          self = .shortcut
+        } else if ends(".proj_in") {
+          self = .projectionIn
+        } else if ends(".proj_out") {
+          self = .projectionOut
+        } else if ends(".attn1.to_q", ".attn1.to_k", ".attn1.to_v") {
+          self = .selfAttentionInput
+        } else if ends(".attn1.to_out.0") {
+          self = .selfAttentionOutput
+        } else if ends(".attn2.to_q") {
+          self = .crossAttentionQuery
+        } else if ends(".attn2.to_k", ".attn2.to_v") {
+          self = .crossAttentionText
+        } else if ends(".attn2.to_out.0") {
+          self = .crossAttentionOutput
+        } else if ends(".ff.net.0.proj") {
+          self = .feedForwardInput
+        } else if ends(".ff.net.2") {
+          self = .feedForwardOutput
+        } else {
+          return nil
+        }
+      } else {
+        return nil
+      }
+    }
+  }
+
+  /// The kinds that are int8.
+  public var kinds: Set<Kind>
+
+  /// A rule of one's own, to measure with.
+  public init(_ kinds: Set<Kind>) { self.kinds = kinds }
+
+  /// All kinds but three. Shortcuts carry what blocks before have added up, not normalised, channels of very different size in one row: alone
+  /// they move the UNet's output a hundred times as far as any other kind. Layers of one row would gain nothing: they
+  /// are bound by memory and take a thousandth of the time.
+  public static let measured = QuantizationRule(
+    Set(Kind.allCases).subtracting([.shortcut, .embedding, .textProjection]))
+
+  /// Whether a weight is taken in int8.
+  func selects(component: String, name: String) -> Bool {
+    Kind(component: component, name: name).map(kinds.contains) ?? false
+  }
+}
