@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--priority", type=int, help="of the server while it is measured, as nice counts")
     parser.add_argument("--quiet", default="", help="a command to run each measurement under")
     options = parser.parse_args()
-    with cluster(options.folder, "synchronous_commit = off\n" if options.no_fsync else "") as server:
+    with cluster(options.folder, "fsync = off\n" if options.no_fsync else "") as server:
         systems = [kind() for kind in ALL if not options.only or kind.name in options.only]
         if options.batch > 1:
             systems = [system for system in systems if system.batch_script(options.batch)]
