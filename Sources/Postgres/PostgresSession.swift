@@ -112,7 +112,8 @@ public actor PostgresSession {
     let start = clock.now
     while true {
       try refuseWhenClosed()
-      try await Task.sleep(for: pendingDelay)
+      // Whoever has no patience tries now: the pause is for those who would try again and again.
+      try await Task.sleep(for: min(pendingDelay, patience ?? pendingDelay))
       try refuseWhenClosed()
       state = .connecting
       do {

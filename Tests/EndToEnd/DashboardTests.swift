@@ -118,6 +118,28 @@ import Testing
     }
   }
 
+  @Test func aDatabaseThatIsAwayIsSaidAndComesBack() async throws {
+    try await Site.withServer { site, cluster in
+      let dashboard = try await Page.serve(site)
+      defer { dashboard.end() }
+      #expect(try await dashboard.ask("readyz").status == 200)
+      #expect(try await dashboard.ask("events", until: "event: now").body.contains("\"queues\""))
+      try await cluster.stop()
+      // The program lives, and says what it lacks; a restart of it would not help.
+      #expect(try await dashboard.ask("livez").status == 200)
+      for path in ["readyz", "api/sight", "api/jobs"] {
+        let answer = try await dashboard.ask(path)
+        #expect(answer.status == 503 && answer.body.contains("the database does not answer"), "\(path): \(answer)")
+      }
+      #expect(try await dashboard.ask("events", until: "event: trouble").body.contains("does not answer"))
+      try await cluster.startAgain()
+      let deadline = ContinuousClock.now + .seconds(30)
+      while try await dashboard.ask("readyz").status != 200, ContinuousClock.now < deadline {}
+      #expect(try await dashboard.ask("events", until: "event: now").body.contains("\"queues\""))
+      #expect(try await dashboard.ask("api/jobs").status == 200)
+    }
+  }
+
   @Test func theGalleryGoesOnInTheMiddleOfAJob() async throws {
     try await Site.with { site in
       try site.startWorker("--max-jobs", "2")

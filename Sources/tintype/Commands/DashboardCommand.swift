@@ -45,7 +45,8 @@ struct DashboardCommand: AsyncParsableCommand {
     configuration.pictures = try Settings.output.resolve(output)
     configuration.key = Self.secret("TINTYPE_DASHBOARD_KEY")
     configuration.token = allowActions ? token() : nil
-    let session = PostgresSession(try database.configuration(role: "dashboard"), patience: .seconds(5))
+    // No patience: requests take turns on the connection, so each one's waiting is everybody's, and the page asks again by itself.
+    let session = PostgresSession(try database.configuration(role: "dashboard"), patience: .zero)
     // A wrong address or password is said now, and not by an empty page.
     try await session.withConnection { connection in
       let row = try await connection.query("SELECT to_regclass('tintype.job_status') IS NOT NULL AS migrated").rows[0]
