@@ -84,7 +84,8 @@ final class ChaosSite: Sendable {
     for place in places { place.worker?.send(SIGTERM) }
   }
 
-  /// Lets an hour pass for files and database, and one worker keep house, until `isDone` or for a minute.
+  /// Lets an hour pass for files and database, and one worker keep house, until `isDone` or for a minute, which a correct worker
+  /// does not need.
   ///
   /// Nothing that might still belong to somebody is touched sooner than that by housekeeping, so the times are set back.
   func keepHouse(until isDone: () async throws -> Bool) async throws {
