@@ -12,7 +12,7 @@ struct DashboardStore: Sendable {
   }
 
   func sight() async throws -> Sight {
-    try await session.withRetries(attempts: 2) {
+    try await look {
       let row = try await $0.query(
         """
         SELECT to_regclass('tintype.job_status') IS NOT NULL AS migrated,
@@ -115,7 +115,7 @@ struct DashboardStore: Sendable {
         'images', (SELECT coalesce(json_agg(i ORDER BY i.index), '[]') FROM (
             SELECT index, path, encode(sha256, 'hex') AS sha256, bytes, width, height, seed::text AS seed FROM tintype.images WHERE job_id = $1) i)
       """
-    return try await session.withRetries(attempts: 2) {
+    return try await look {
       let rows = try await $0.query(
         """
         SELECT json_build_object('job', (SELECT row_to_json(s) FROM (
@@ -152,7 +152,7 @@ struct DashboardStore: Sendable {
 
   /// Where a picture lies, below the output folder, and the SHA-256 of its bytes in hexadecimal.
   func picture(job: Int64, index: Int64) async throws -> (path: String, sha256: String)? {
-    try await session.withRetries(attempts: 2) {
+    try await look {
       let row = try await $0.query(
         "SELECT path, encode(sha256, 'hex') AS sha256 FROM tintype.images WHERE job_id = $1 AND index = $2",
         [.int(job), .int(index)]
@@ -180,8 +180,13 @@ struct DashboardStore: Sendable {
     try await session.withConnection { _ = try await $0.query(sql, parameters) }
   }
 
+  /// A connection that was lost since the last look is made anew; more is not tried, since the page asks again by itself.
+  private func look<R>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
+    try await session.withRetries(attempts: 2, body)
+  }
+
   private func json(_ sql: String, _ parameters: [PostgresValue?] = []) async throws -> String {
-    try await session.withRetries(attempts: 2) {
+    try await look {
       let row = try await $0.query(sql, parameters).rows[0]
       return try row.decode(row.columnNames[0], String.self)
     }

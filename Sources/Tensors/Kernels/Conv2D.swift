@@ -20,7 +20,7 @@ extension CPUDevice {
       channelAddend == nil || channelAddend?.shape == [batch, outputs],
       "conv2D: the channel addend is not [\(batch), \(outputs)]")
     precondition(residual == nil || residual?.shape == result.shape, "conv2D: the residual is not \(result.shape)")
-    let epilogue = unsafe Epilogue(
+    let epilogue = unsafe LinearEpilogue(
       bias: stored.bias?.pointer, channelAddend: channelAddend?.pointer, rowsPerPicture: pixels,
       residual: residual?.pointer)
     if window.suitsWinograd(inputs: weights.inChannels) {
@@ -33,7 +33,7 @@ extension CPUDevice {
     if window.isPointwise {
       unsafe dense(
         x.pointer, rows: batch * pixels, depth: weights.inChannels, stored.weight, into: result.mutablePointer,
-        columns: outputs, epilogue)
+        columns: outputs, isGated: false, epilogue)
       return result
     }
     precondition(
@@ -48,9 +48,7 @@ extension CPUDevice {
           channels: weights.inChannels, kernelHeight: weights.kernelHeight, kernelWidth: weights.kernelWidth,
           stride: window.stride, outHeight: window.outHeight, outWidth: window.outWidth, weight: base,
           format: stored.weight.dtype.format, outputs: outputs, target: result.mutablePointer,
-          epilogue: LinearEpilogue(
-            bias: epilogue.bias, channelAddend: epilogue.channelAddend, rowsPerPicture: epilogue.rowsPerPicture,
-            residual: epilogue.residual))
+          epilogue: epilogue)
         let workspace = unsafe kernels.convolutionWorkspace(task, rows: parts.partRows, outputs: parts.partColumns)
         pool.run(count: parts.count) { index in
           let (rows, columns) = parts.part(index)

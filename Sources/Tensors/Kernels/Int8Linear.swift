@@ -15,13 +15,12 @@ extension CPUDevice {
       packed: StoredInt8Weights(weight: weight, bias: try bias.map(vector)))
   }
 
-  /// ``dense(_:rows:depth:_:into:columns:_:)`` in bytes: inputs are rounded first, as many at a time as there is room for, then parts of
+  /// ``dense(_:rows:depth:_:into:columns:isGated:_:)`` in bytes: inputs are rounded first, as many at a time as there is room for, then parts of
   /// the result computed.
   func int8Dense(
     _ source: UnsafePointer<Float>, rows: Int, depth: Int, _ weight: QuantizedParameter,
-    into target: UnsafeMutablePointer<Float>, columns: Int, _ epilogue: Epilogue
+    into target: UnsafeMutablePointer<Float>, columns: Int, isGated: Bool, _ epilogue: LinearEpilogue
   ) {
-    let isGated = unsafe epilogue.activation == .geglu
     let blocks = kernels.int8Blocks(rows: rows)
     let blockBytes = kernels.int8BlockBytes(depth: depth)
     let runs = (blocks * blockBytes + sizes.int8Rounded - 1) / sizes.int8Rounded
@@ -31,10 +30,7 @@ extension CPUDevice {
       unsafe scratch.withBuffer(runBlocks * blockBytes / MemoryLayout<Float>.stride) { rounded in
         var task = unsafe Int8LinearTask(
           source: source, rows: rows, depth: depth, firstBlock: 0, rounded: UnsafeMutableRawPointer(rounded),
-          weight: base, columns: columns, isGated: isGated, target: target,
-          epilogue: LinearEpilogue(
-            bias: epilogue.bias, channelAddend: epilogue.channelAddend, rowsPerPicture: epilogue.rowsPerPicture,
-            function: epilogue.activation.function, residual: epilogue.residual))
+          weight: base, columns: columns, isGated: isGated, target: target, epilogue: epilogue)
         for first in stride(from: 0, to: blocks, by: runBlocks) {
           unsafe task.firstBlock = first
           let run = first..<min(first + runBlocks, blocks)

@@ -21,30 +21,29 @@ extension CPUDevice {
     let result = Tensor(uninitialized: Array(x.shape.dropLast()) + [width])
     precondition(residual == nil || residual?.shape == result.shape, "linear: the residual is not \(result.shape)")
     let rows = x.count / weights.inFeatures
-    func epilogue(_ bias: Tensor?) -> Epilogue {
-      unsafe Epilogue(bias: bias?.pointer, activation: activation, residual: residual?.pointer)
+    func epilogue(_ bias: Tensor?) -> LinearEpilogue {
+      unsafe LinearEpilogue(bias: bias?.pointer, function: activation.function, residual: residual?.pointer)
     }
     switch weights.packed {
     case let stored as StoredWeights:
       unsafe dense(
         x.pointer, rows: rows, depth: weights.inFeatures, stored.weight, into: result.mutablePointer, columns: width,
-        epilogue(stored.bias))
+        isGated: isGated, epilogue(stored.bias))
     case let stored as StoredInt8Weights:
       unsafe int8Dense(
         x.pointer, rows: rows, depth: weights.inFeatures, stored.weight, into: result.mutablePointer, columns: width,
-        epilogue(stored.bias))
+        isGated: isGated, epilogue(stored.bias))
     default: preconditionFailure("weights of another device")
     }
     return result
   }
 
   /// `target[rows, columns] = epilogue(source[rows, depth] · weightᵀ)`, weight `[columns, depth]`, or
-  /// `[2 · columns, depth]` when the activation is `.geglu`.
+  /// `[2 · columns, depth]` when it is gated: values, then gates.
   func dense(
     _ source: UnsafePointer<Float>, rows: Int, depth: Int, _ weight: Parameter,
-    into target: UnsafeMutablePointer<Float>, columns: Int, _ epilogue: Epilogue
+    into target: UnsafeMutablePointer<Float>, columns: Int, isGated: Bool, _ epilogue: LinearEpilogue
   ) {
-    let isGated = unsafe epilogue.activation == .geglu
     precondition(
       weight.count == (isGated ? 2 : 1) * columns * depth, "\(weight.name): \(weight.shape) does not fit the layer")
     let parts = LinearParts(rows: rows, columns: columns, depth: depth, sizes)
@@ -53,10 +52,7 @@ extension CPUDevice {
       guard let base = bytes.baseAddress else { return }
       let task = unsafe LinearTask(
         source: source, depth: depth, weight: base, format: weight.dtype.format, columns: columns, isGated: isGated,
-        target: target,
-        epilogue: LinearEpilogue(
-          bias: epilogue.bias, channelAddend: epilogue.channelAddend, rowsPerPicture: epilogue.rowsPerPicture,
-          function: epilogue.activation.function, residual: epilogue.residual))
+        target: target, epilogue: epilogue)
       pool.run(count: parts.count) { index in
         let (rows, columns) = parts.part(index)
         unsafe scratch.withBuffer(workspace) { buffer in
