@@ -71,24 +71,37 @@ enum BFloat16Element: StoredElement {
 func packTransposed<Element: StoredElement>(
   _ source: StoredRows<Element>, rows: Range<Int>, steps: Range<Int>, into panel: UnsafeMutablePointer<Float>
 ) {
+  unsafe transpose(source, first: rows.lowerBound, last: rows.upperBound &- 1, steps: steps) { step, column in
+    unsafe panel.store(column, at: (step &- steps.lowerBound) &* PanelShape.width)
+  }
+}
+
+/// Turns stored rows into columns, a square of registers at a time: each step of the stretch, with its element of as many rows as
+/// a register has lanes. Some steps are written twice, the same both times.
+///
+/// - Parameters:
+///   - first: the first row.
+///   - last: the last row to use, before `first` even; it is repeated for those beyond, since what is multiplied must be numbers
+///     that cost nothing.
+@inline(__always)
+func transpose<Element: StoredElement>(
+  _ source: StoredRows<Element>, first: Int, last: Int, steps: Range<Int>, _ write: (_ step: Int, Vector) -> Void
+) {
   let lanes = Vector.scalarCount
-  let last = rows.upperBound &- 1
   guard steps.count >= lanes else {
     for step in steps {
-      for lane in 0..<lanes {
-        unsafe panel[(step &- steps.lowerBound) &* PanelShape.width &+ lane] = source.element(
-          row: min(rows.lowerBound &+ lane, last), at: step)
-      }
+      var column = Vector.zero
+      for lane in 0..<lanes { unsafe column[lane] = source.element(row: min(first &+ lane, last), at: step) }
+      write(step, column)
     }
     return
   }
   var step = steps.lowerBound
   while true {
-    let target = unsafe panel + (step &- steps.lowerBound) &* PanelShape.width
     transposeSquare { row in
-      unsafe source.vector(row: min(rows.lowerBound &+ row, last), at: step)
+      unsafe source.vector(row: min(first &+ row, last), at: step)
     } _: { index, column in
-      unsafe target.store(column, at: index &* PanelShape.width)
+      write(step &+ index, column)
     }
     if step &+ lanes == steps.upperBound { return }
     // The last square overlaps the one before rather than reach beyond the end of the rows.

@@ -99,34 +99,15 @@ extension VectorKernels {
     let lanes = Vector.scalarCount
     let taps = unsafe task.kernelHeight &* task.kernelWidth
     let source = unsafe StoredRows<Element>(task.weight, stride: task.channels &* taps)
-    let (start, end) = (channels.lowerBound &* taps, channels.upperBound &* taps)
     for half in 0..<2 {
-      // Outputs beyond the last repeat it: nobody reads their sums, but what is multiplied must be numbers that cost nothing.
-      let (first, last) = (outputs.lowerBound &+ half &* lanes, outputs.upperBound &- 1)
       let target = unsafe panel + half &* lanes
-      // Where a weight, counted as the file does, stands among those of the panel.
-      func place(_ step: Int) -> Int {
+      unsafe transpose(
+        source, first: outputs.lowerBound &+ half &* lanes, last: outputs.upperBound &- 1,
+        steps: channels.lowerBound &* taps..<channels.upperBound &* taps
+      ) { step, column in
         let (channel, tap) = step.quotientAndRemainder(dividingBy: taps)
-        return (tap &* channels.count &+ channel &- channels.lowerBound) &* PanelShape.width
-      }
-      guard end &- start >= lanes else {
-        for step in start..<end {
-          for lane in 0..<lanes {
-            unsafe target[place(step) &+ lane] = source.element(row: min(first &+ lane, last), at: step)
-          }
-        }
-        continue
-      }
-      var step = start
-      while true {
-        transposeSquare { row in
-          unsafe source.vector(row: min(first &+ row, last), at: step)
-        } _: { index, column in
-          unsafe target.store(column, at: place(step &+ index))
-        }
-        if step &+ lanes == end { break }
-        // The last square overlaps the one before rather than reach beyond the end of the rows.
-        step = min(step &+ lanes, end &- lanes)
+        unsafe target.store(
+          column, at: (tap &* channels.count &+ channel &- channels.lowerBound) &* PanelShape.width)
       }
     }
   }

@@ -32,31 +32,14 @@ extension VectorKernels {
     _ frequencyStride: Int
   ) {
     let lanes = Vector.scalarCount
-    let (start, end) = (9 &* channels.lowerBound, 9 &* channels.upperBound)
-    let last = outputs.upperBound &- 1
+    let start = 9 &* channels.lowerBound
     var half = 0
     while half < 2 {
-      let first = outputs.lowerBound &+ half &* lanes
-      if end &- start < lanes {
-        for element in start..<end {
-          for lane in 0..<lanes {
-            unsafe scratch[(element &- start) &* lanes &+ lane] = source.element(
-              row: min(first &+ lane, last), at: element)
-          }
-        }
-      } else {
-        var element = start
-        while true {
-          let target = unsafe scratch + (element &- start) &* lanes
-          transposeSquare { row in
-            unsafe source.vector(row: min(first &+ row, last), at: element)
-          } _: { index, column in
-            unsafe target.store(column, at: index &* lanes)
-          }
-          if element &+ lanes == end { break }
-          // The last square overlaps the one before rather than reach beyond the end of the kernels.
-          element = min(element &+ lanes, end &- lanes)
-        }
+      unsafe transpose(
+        source, first: outputs.lowerBound &+ half &* lanes, last: outputs.upperBound &- 1,
+        steps: start..<9 &* channels.upperBound
+      ) { element, column in
+        unsafe scratch.store(column, at: (element &- start) &* lanes)
       }
       var channel = 0
       while channel < channels.count {
