@@ -94,20 +94,33 @@ extension VectorKernels {
     _ source: UnsafePointer<Float>, _ pixels: Int, _ channels: Int, _ table: UnsafePointer<Float>,
     into target: UnsafeMutablePointer<Float>, _ function: (Vector) -> Vector
   ) {
-    let width = (channels &+ Vector.scalarCount &- 1) / Vector.scalarCount &* Vector.scalarCount
     var offset = 0
     for _ in 0..<pixels {
       var channel = 0
       while channel < channels {
         let count = min(Vector.scalarCount, channels &- channel)
         let value = unsafe (source + (offset &+ channel)).prefix(count)
-        let (high, low) = unsafe (table.vector(at: channel), table.vector(at: width &+ channel))
-        let (factor, bias) = unsafe (table.vector(at: 2 &* width &+ channel), table.vector(at: 3 &* width &+ channel))
-        let result = function(vector_multiply_add((value - high) - low, factor, bias))
-        unsafe (target + (offset &+ channel)).storePrefix(result, count)
+        let normalization = unsafe ChannelNormalization(table, channels: channels, at: channel)
+        unsafe (target + (offset &+ channel)).storePrefix(function(normalization(value)), count)
         channel &+= Vector.scalarCount
       }
       offset &+= channels
     }
   }
+}
+
+/// What group normalisation does to one register of channels.
+struct ChannelNormalization {
+  private let high: Vector, low: Vector, factor: Vector, bias: Vector
+
+  /// - Parameter table: `[high, low, factor, bias][channels, rounded up to registers]`
+  @inline(__always)
+  init(_ table: UnsafePointer<Float>, channels: Int, at channel: Int) {
+    let width = (channels &+ Vector.scalarCount &- 1) / Vector.scalarCount &* Vector.scalarCount
+    unsafe (high, low) = (table.vector(at: channel), table.vector(at: width &+ channel))
+    unsafe (factor, bias) = (table.vector(at: 2 &* width &+ channel), table.vector(at: 3 &* width &+ channel))
+  }
+
+  @inline(__always)
+  func callAsFunction(_ x: Vector) -> Vector { vector_multiply_add((x - high) - low, factor, bias) }
 }

@@ -36,18 +36,11 @@ extension VectorKernels {
       unsafe stage(source, channel, available, height, width, into: target) { $0 }
       return
     }
-    let padded = unsafe (source.channels &+ Vector.scalarCount &- 1) / Vector.scalarCount &* Vector.scalarCount
-    let (high, low) = unsafe (table.vector(at: channel), table.vector(at: padded &+ channel))
-    let (factor, bias) = unsafe (table.vector(at: 2 &* padded &+ channel), table.vector(at: 3 &* padded &+ channel))
+    let normalization = unsafe ChannelNormalization(table, channels: source.channels, at: channel)
     if unsafe source.activates {
-      unsafe stage(source, channel, available, height, width, into: target) {
-        let value = vector_multiply_add(($0 - high) - low, factor, bias)
-        return sigmoidLinearUnit(value)
-      }
+      unsafe stage(source, channel, available, height, width, into: target) { sigmoidLinearUnit(normalization($0)) }
     } else {
-      unsafe stage(source, channel, available, height, width, into: target) {
-        vector_multiply_add(($0 - high) - low, factor, bias)
-      }
+      unsafe stage(source, channel, available, height, width, into: target) { normalization($0) }
     }
   }
 
@@ -68,17 +61,8 @@ extension VectorKernels {
           let pixel = unsafe source.picture + (rowOffset &+ columnOffset &+ channel)
           // A line of every pixel is a pattern that processors do not foresee.
           unsafe vector_prefetch(pixel + Vector.scalarCount)
-          if available == Vector.scalarCount {
-            value = unsafe function(pixel.vector(at: 0))
-          } else {
-            // Lanes beyond the channels stay zero, and meet zeros in the table.
-            var lane = 0
-            while lane < available {
-              unsafe value[lane] = pixel[lane]
-              lane &+= 1
-            }
-            value = function(value)
-          }
+          // Lanes beyond the channels are zero, and meet zeros in the table.
+          value = unsafe function(pixel.prefix(available))
         }
         unsafe target.store(value, at: 0)
         unsafe target += Vector.scalarCount

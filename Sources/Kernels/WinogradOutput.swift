@@ -133,18 +133,27 @@ extension VectorKernels {
       unsafe pixels.store(y.1 + bias, at: lanes)
       unsafe pixels.store(y.2 + bias, at: 2 &* lanes)
       unsafe pixels.store(y.3 + bias, at: 3 &* lanes)
-      var column = 0
-      while column < width {
-        let offset = unsafe start &+ row &* target.rowStride &+ column &* target.pixelStride
-        var lane = 0
-        while lane < count {
-          let value = unsafe pixels[column &* lanes &+ lane]
-          unsafe target.base[offset &+ lane] = value + (target.residual.map { unsafe $0[offset &+ lane] } ?? 0)
-          lane &+= 1
-        }
-        column &+= 1
-      }
+      unsafe writePixels(pixels, target, at: start &+ row &* target.rowStride, 0..<width, count)
       row &+= 1
+    }
+  }
+
+  /// Some pixels of a row of a tile, from scratch: `count` outputs of a register each, with the residual.
+  @inline(__always)
+  static func writePixels(
+    _ pixels: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ columns: Range<Int>, _ count: Int
+  ) {
+    var column = columns.lowerBound
+    while column < columns.upperBound {
+      let offset = unsafe start &+ column &* target.pixelStride
+      var value = unsafe pixels.vector(at: column &* Vector.scalarCount)
+      if let residual = unsafe target.residual { unsafe value += (residual + offset).prefix(count) }
+      if unsafe target.streams && count == Vector.scalarCount {
+        unsafe vector_stream(target.base + offset, value)
+      } else {
+        unsafe (target.base + offset).storePrefix(value, count)
+      }
+      column &+= 1
     }
   }
 }

@@ -74,18 +74,7 @@ extension VectorKernels {
       unsafe pixels.store(y.2 + bias, at: 2 &* lanes)
       unsafe pixels.store(y.3 + bias, at: 3 &* lanes)
       unsafe pixels.store(y.4 + bias, at: 4 &* lanes)
-      var column = across.lowerBound
-      while column < across.upperBound {
-        let offset = unsafe start &+ row &* target.rowStride &+ column &* target.pixelStride
-        var value = unsafe pixels.vector(at: column &* lanes)
-        if let residual = unsafe target.residual { unsafe value += (residual + offset).prefix(count) }
-        if unsafe target.streams && count == lanes {
-          unsafe vector_stream(target.base + offset, value)
-        } else {
-          unsafe (target.base + offset).storePrefix(value, count)
-        }
-        column &+= 1
-      }
+      unsafe writePixels(pixels, target, at: start &+ row &* target.rowStride, across, count)
       row &+= 1
     }
   }
