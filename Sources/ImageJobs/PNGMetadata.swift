@@ -1,5 +1,6 @@
 public import Diffusion
 internal import Foundation
+internal import Jobs
 
 /// What a picture says about how it was made, in two text chunks: `parameters` in the form that AUTOMATIC1111 writes and
 /// most tools read, and `tintype`, the same facts as JSON.
@@ -83,18 +84,13 @@ public struct PNGMetadata: Sendable, Equatable {
       model: model, weights: facts.weightsHash, sampler: facts.sampler, precision: facts.precision,
       seed: seed, steps: steps,
       guidance_scale: guidanceScale, width: width, height: height, strength: strength,
-      init_image_sha256: initialImageSHA256.map(Self.hexadecimal))
+      init_image_sha256: initialImageSHA256?.hexadecimal)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let data = try? encoder.encode(record) else {
       preconditionFailure("only a number that is not finite cannot be JSON, and validation refuses those")
     }
     return String(decoding: data, as: UTF8.self)
-  }
-
-  /// Lower-case hexadecimal digits.
-  package static func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 
   /// The JSON's keys; a nil one is left out.

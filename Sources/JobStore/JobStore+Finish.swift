@@ -118,10 +118,9 @@ private struct ImageRow: Encodable {
   let index: Int, path: String, sha256: String, bytes: Int, width: Int, height: Int, seed: Int64
 
   init(_ image: JobImage) {
-    let digits = Array("0123456789abcdef")
     index = image.index
     path = image.path
-    sha256 = String(image.sha256.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    sha256 = image.sha256.hexadecimal
     bytes = image.bytes
     width = image.width
     height = image.height

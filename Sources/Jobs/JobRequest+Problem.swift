@@ -89,8 +89,7 @@ extension JobRequest {
           "init_image_data", must: "a PNG or JPEG file of at most 16 MiB", got: "\(data.count) bytes")
       }
       if !isImage {
-        let digits = Array("0123456789abcdef")
-        let start = String(data.prefix(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        let start = data.prefix(8).hexadecimal
         return RequestProblem(
           "init_image_data", must: "a PNG or JPEG file of at most 16 MiB",
           got: "\(data.count) bytes that begin with \(start.isEmpty ? "nothing" : start)")

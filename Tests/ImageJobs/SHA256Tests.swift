@@ -1,4 +1,5 @@
 import ImageJobs
+import Jobs
 import Testing
 
 @Suite struct SHA256Tests {
@@ -12,7 +13,7 @@ import Testing
     ),
   ])
   func published(message: String, digest: String) {
-    #expect(PNGMetadata.hexadecimal(SHA256.hash(Array(message.utf8))) == digest)
+    #expect(SHA256.hash(Array(message.utf8)).hexadecimal == digest)
   }
 
   @Test func piecesGiveTheSameAsTheWhole() {

@@ -8,18 +8,15 @@ internal import KernelInterface
 extension CPUDevice {
   func groupNormKernel(_ x: Tensor, _ normalization: GroupNormalization) -> Tensor {
     let coefficients = normCoefficients(x, normalization)
-    let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
-    let blockPixels = max(1, sizes.norm / channels)
-    let blocks = (pixels + blockPixels - 1) / blockPixels
+    let blocks = PixelBlocks(x.shape, sizes)
     let result = Tensor(uninitialized: x.shape)
     let (source, target) = unsafe (x.pointer, result.mutablePointer)
-    pool.run(count: batch * blocks) { index in
-      let (picture, block) = index.quotientAndRemainder(dividingBy: blocks)
-      let first = block * blockPixels
-      let offset = (picture * pixels + first) * channels
+    pool.run(count: blocks.count) { index in
+      let block = blocks.block(index)
       unsafe kernels.normalize(
-        source + offset, pixels: min(blockPixels, pixels - first), channels: channels,
-        table: coefficients.table(picture: picture), activates: coefficients.activates, into: target + offset)
+        source + block.offset, pixels: block.pixels, channels: x.shape[3],
+        table: coefficients.table(picture: block.picture), activates: coefficients.activates,
+        into: target + block.offset)
     }
     return result
   }
@@ -27,27 +24,26 @@ extension CPUDevice {
   /// One pass over the map: what the normalisation will do to each channel.
   func normCoefficients(_ x: Tensor, _ normalization: GroupNormalization) -> NormCoefficients {
     normalization.validate(x.shape)
-    let (batch, pixels, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     let groups = normalization.groups
-    let blockPixels = max(1, sizes.norm / channels)
-    let blocks = (pixels + blockPixels - 1) / blockPixels
+    let blocks = PixelBlocks(x.shape, sizes)
     let source = unsafe x.pointer
-    let partial = UnsafeMutableBufferPointer<Moments>.allocate(capacity: batch * blocks * groups)
+    let partial = UnsafeMutableBufferPointer<Moments>.allocate(capacity: blocks.count * groups)
     defer { unsafe partial.deallocate() }
     unsafe partial.initialize(repeating: Moments())
-    pool.run(count: batch * blocks) { index in
-      let (picture, block) = index.quotientAndRemainder(dividingBy: blocks)
-      let first = block * blockPixels
+    pool.run(count: blocks.count) { index in
+      let block = blocks.block(index)
       unsafe blockMoments(
-        source + (picture * pixels + first) * channels, pixels: min(blockPixels, pixels - first), channels: channels,
-        groups: groups, into: UnsafeMutableBufferPointer(rebasing: partial[index * groups..<(index + 1) * groups]))
+        source + block.offset, pixels: block.pixels, channels: x.shape[3], groups: groups,
+        into: UnsafeMutableBufferPointer(rebasing: partial[index * groups..<(index + 1) * groups]))
     }
 
     // Merged in the order of the blocks, so that the sums do not depend on which thread was faster.
-    let statistics = (0..<batch * groups).map { index in
+    let statistics = (0..<x.shape[0] * groups).map { index in
       let (picture, group) = index.quotientAndRemainder(dividingBy: groups)
-      var moments = unsafe partial[picture * blocks * groups + group]
-      for number in 1..<max(1, blocks) { unsafe moments.merge(partial[(picture * blocks + number) * groups + group]) }
+      var moments = unsafe partial[picture * blocks.perPicture * groups + group]
+      for number in 1..<max(1, blocks.perPicture) {
+        unsafe moments.merge(partial[(picture * blocks.perPicture + number) * groups + group])
+      }
       return moments
     }
     return NormCoefficients(statistics, normalization, lanes: kernels.lanes)
@@ -82,6 +78,30 @@ extension CPUDevice {
         }
       }
     }
+  }
+}
+
+/// How the pixels of a batch of maps are cut into blocks that stay in the cache.
+private struct PixelBlocks {
+  /// Blocks of one picture.
+  let perPicture: Int
+  /// Blocks of all pictures.
+  let count: Int
+  private let pixels: Int, channels: Int, blockPixels: Int
+
+  /// - Parameter shape: `[N, H, W, C]`
+  init(_ shape: [Int], _ sizes: BlockSizes) {
+    (pixels, channels) = (shape[1] * shape[2], shape[3])
+    blockPixels = max(1, sizes.norm / channels)
+    perPicture = (pixels + blockPixels - 1) / blockPixels
+    count = shape[0] * perPicture
+  }
+
+  /// A block's picture, its first element in the batch, and how many pixels it has.
+  func block(_ index: Int) -> (picture: Int, offset: Int, pixels: Int) {
+    let (picture, number) = index.quotientAndRemainder(dividingBy: perPicture)
+    let first = number * blockPixels
+    return (picture, (picture * pixels + first) * channels, min(blockPixels, pixels - first))
   }
 }
 

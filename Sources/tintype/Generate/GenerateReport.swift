@@ -1,5 +1,6 @@
 import Diffusion
 import ImageJobs
+import Jobs
 
 /// What `generate` tells when it is done.
 struct GenerateReport: Encodable {
@@ -18,7 +19,7 @@ struct GenerateReport: Encodable {
       try OutputFile.write(png, to: path)
       file = path
       seed = image.seed
-      sha256 = PNGMetadata.hexadecimal(SHA256.hash(png))
+      sha256 = SHA256.hash(png).hexadecimal
       bytes = png.count
       (width, height) = (image.pixels.width, image.pixels.height)
     }

@@ -1,5 +1,6 @@
 import Diffusion
 import ImageJobs
+import Jobs
 import Tensors
 
 /// A loaded checkpoint as the engine drives it.
@@ -17,7 +18,7 @@ struct PipelineGenerator: ImageGenerator {
       from: folder, device: device, quantization: quantization, progress: progress)
     planner = MemoryPlanner(folder: folder, threads: device.pool.threads, quantization: quantization)
     facts = ModelFacts(
-      weightsHash: PNGMetadata.hexadecimal(SHA256.hash(try checkpoint.fingerprintInput())),
+      weightsHash: SHA256.hash(try checkpoint.fingerprintInput()).hexadecimal,
       sampler: checkpoint.index.schedulerClass.contains("Ancestral") ? "Euler a" : "Euler",
       precision: pipeline.precision)
   }

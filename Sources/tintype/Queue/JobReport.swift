@@ -22,7 +22,7 @@ struct JobReport: Encodable {
     attempts = details.attempts
     images = details.images.map {
       Image(
-        index: $0.index, path: $0.path, sha256: PNGMetadata.hexadecimal($0.sha256), bytes: $0.bytes, width: $0.width,
+        index: $0.index, path: $0.path, sha256: $0.sha256.hexadecimal, bytes: $0.bytes, width: $0.width,
         height: $0.height, seed: $0.seed)
     }
   }
