@@ -66,6 +66,9 @@ public struct JobRecord: Sendable, Equatable, Encodable {
   public var step: Int?
   /// 0…1.
   public var progress: Double?
+  /// What must happen before it runs, in words (`job_status.waiting_for`); nil when nothing must, and for a role that may not
+  /// read the view.
+  public var waitingFor: String?
 }
 
 /// A row of `tintype.attempts`.

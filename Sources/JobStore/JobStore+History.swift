@@ -4,17 +4,20 @@ internal import Postgres
 extension JobStore {
   /// The newest jobs, newest first: all of them for an administrator, their own for a submitter.
   public func list(_ filter: JobFilter = JobFilter()) async throws -> [JobRecord] {
-    try await repeatable(
-      """
-      \(Self.selectJob)
-       WHERE ($1::text[] IS NULL OR j.state = ANY ($1::text[])) AND ($2::text IS NULL OR j.queue = $2::text)
-       ORDER BY j.id DESC LIMIT $3
-      """,
-      [
-        filter.states.map { .textArray($0.map(\.rawValue)) }, .optional(filter.queue),
-        .int(Int64(max(0, filter.limit))),
-      ]
-    ).rows.map(JobRecord.init)
+    try await session.withRetries { connection in
+      let jobs = try await connection.query(
+        """
+        \(Self.selectJob)
+         WHERE ($1::text[] IS NULL OR j.state = ANY ($1::text[])) AND ($2::text IS NULL OR j.queue = $2::text)
+         ORDER BY j.id DESC LIMIT $3
+        """,
+        [
+          filter.states.map { .textArray($0.map(\.rawValue)) }, .optional(filter.queue),
+          .int(Int64(max(0, filter.limit))),
+        ]
+      ).rows.map(JobRecord.init)
+      return try await Self.explained(jobs, on: connection)
+    }
   }
 
   /// A job with its attempts and pictures; nil if there is none of that id, or it is someone else's.
@@ -34,9 +37,31 @@ extension JobStore {
         let images = try await connection.query(
           "SELECT index, path, sha256, bytes, width, height, seed FROM tintype.images WHERE job_id = $1 ORDER BY index",
           [.int(id)])
-        return try JobDetails(
-          job: JobRecord(row), attempts: attempts.rows.map(AttemptRecord.init), images: images.rows.map(JobImage.init))
+        return try await JobDetails(
+          job: Self.explained([JobRecord(row)], on: connection)[0], attempts: attempts.rows.map(AttemptRecord.init),
+          images: images.rows.map(JobImage.init))
       }
+    }
+  }
+
+  /// The same jobs, those that wait with the reason why, where this role may read it: an enqueuer may not see the workers and
+  /// queues that it depends on.
+  private static func explained(_ jobs: [JobRecord], on connection: PostgresConnection) async throws -> [JobRecord] {
+    let waiting = jobs.filter { [.ready, .scheduled, .blocked].contains($0.state) }.map(\.id)
+    guard !waiting.isEmpty,
+      try await connection.query("SELECT has_table_privilege('tintype.job_status', 'SELECT') AS allowed").only()
+        .decode("allowed")
+    else { return jobs }
+    let rows = try await connection.query(
+      "SELECT id, waiting_for FROM tintype.job_status WHERE id = ANY ($1) AND waiting_for IS NOT NULL",
+      [.intArray(waiting)]
+    ).rows
+    let reasons = try Dictionary(
+      uniqueKeysWithValues: rows.map { try ($0.decode("id", Int64.self), $0.decode("waiting_for", String.self)) })
+    return jobs.map { job in
+      var job = job
+      job.waitingFor = reasons[job.id]
+      return job
     }
   }
 

@@ -35,33 +35,16 @@ final class WorkerProcess: Sendable {
 
   init(name: String, arguments: [String], environment: [String: String]) throws {
     self.name = name
-    var inherited = ProcessInfo.processInfo.environment.filter {
-      !$0.key.hasPrefix("PG") && !$0.key.hasPrefix("TINTYPE_")
-    }
-    inherited.merge(environment) { _, new in new }
-    let process = Process()
-    process.executableURL = URL(filePath: Tool.path)
-    process.arguments = arguments
-    process.environment = inherited
-    process.standardInput = FileHandle.nullDevice
+    let (process, end) = Tool.process(arguments, environment: environment)
+    self.process = process
+    self.end = end
     process.standardOutput = FileHandle.nullDevice
-    let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { ended in
-      continuation.yield(
-        ended.terminationReason == .uncaughtSignal ? 128 + ended.terminationStatus : ended.terminationStatus)
-      continuation.finish()
-    }
     let log = try ProcessLaunch.exclusively {
       let pipe = Pipe()
       process.standardError = pipe
       try process.run()
       try? pipe.fileHandleForWriting.close()
       return pipe.fileHandleForReading
-    }
-    self.process = process
-    end = Task {
-      for await status in stream { return status }
-      return -1
     }
     Thread.detachNewThread { [self] in read(log) }
   }

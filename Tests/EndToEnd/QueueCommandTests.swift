@@ -71,6 +71,10 @@ import Testing
       // A prompt must not reach the terminal's controls.
       #expect(!listed.output.contains("\u{1B}"))
       #expect(try await site.tool("jobs", "list", "--state", "failed", "--json").output == "[\n\n]\n")
+      for command in [["show", "\(job)"], ["watch", "--once"], ["list", "--json"]] {
+        let said = try await site.tool(["jobs"] + command).output
+        #expect(said.contains("a worker for queue default"), "\(command): \(said)")
+      }
       let cancelled = try await site.tool("jobs", "cancel", "\(job)")
       #expect(cancelled.output == "job \(job): cancelled\n")
       #expect(try await site.state(of: job) == "cancelled")

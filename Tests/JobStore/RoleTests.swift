@@ -51,6 +51,12 @@ import Testing
         try await alice.query("SELECT tintype.enqueue('another', steps => 2, run_at => now() + interval '1 h')").rows
           .count == 1)
 
+      // Workers and pauses, which the reason for waiting would tell of, are not hers to see; her jobs are.
+      let url = queue.url.replacing("user=postgres", with: "user=test_alice")
+      let hers = JobStore(session: PostgresSession(PostgresConfiguration(url: url), patience: .zero))
+      #expect(try await hers.list().map(\.prompt) == ["another", "red boat"])
+      #expect(try await hers.list().allSatisfy { $0.waitingFor == nil })
+
       let worker = try await queue.worker()
       let job = try await queue.claimOne(worker)
       _ = try await queue.finish(job, by: worker, success(job))

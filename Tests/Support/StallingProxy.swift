@@ -20,7 +20,7 @@ public final class StallingProxy: Sendable {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     self.listener = listener
-    let bound = try unsafe Self.withAddress("\(folder)/.s.PGSQL.5432") { unsafe bind(listener, $0, $1) }
+    let bound = try unsafe withSocketAddress("\(folder)/.s.PGSQL.5432") { unsafe bind(listener, $0, $1) }
     guard bound == 0, listen(listener, 16) == 0 else {
       throw PrivateClusterError("The proxy cannot listen (errno \(errno)).")
     }
@@ -52,7 +52,7 @@ public final class StallingProxy: Sendable {
 
   private func forward(_ client: Int32, to path: String) {
     let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    guard (try? unsafe Self.withAddress(path) { unsafe connect(server, $0, $1) }) == 0 else {
+    guard (try? unsafe withSocketAddress(path) { unsafe connect(server, $0, $1) }) == 0 else {
       close(client)
       close(server)
       return
@@ -76,21 +76,6 @@ public final class StallingProxy: Sendable {
         }
         guard let self, !self.state.withLock({ $0.isStalled }) else { return }
         shutdown(to, Int32(SHUT_RDWR))
-      }
-    }
-  }
-
-  private static func withAddress<R>(
-    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> R
-  ) throws -> R {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let capacity = MemoryLayout.size(ofValue: address.sun_path)
-    guard path.utf8.count < capacity else { throw PrivateClusterError("The socket path is too long: \(path)") }
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
-    return try unsafe withUnsafePointer(to: &address) { pointer in
-      try unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        try unsafe body(address, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
   }

@@ -15,6 +15,34 @@ package enum Tool {
     package let errors: String
   }
 
+  /// A process that is not started yet, without input, and its exit status to be; a signal's number as shells report it, so that
+  /// SIGKILL cannot be taken for exit status 9.
+  ///
+  /// - Parameter environment: as in `run`.
+  package static func process(
+    _ arguments: [String], environment: [String: String]
+  ) -> (process: Process, end: Task<Int32, Never>) {
+    let inherited = ProcessInfo.processInfo.environment.filter {
+      !$0.key.hasPrefix("PG") && !$0.key.hasPrefix("TINTYPE_")
+    }
+    let process = Process()
+    process.executableURL = URL(filePath: path)
+    process.arguments = arguments
+    process.environment = inherited.merging(environment) { _, new in new }
+    process.standardInput = FileHandle.nullDevice
+    let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
+    process.terminationHandler = { ended in
+      continuation.yield(
+        ended.terminationReason == .uncaughtSignal ? 128 + ended.terminationStatus : ended.terminationStatus)
+      continuation.finish()
+    }
+    let end = Task {
+      for await status in stream { return status }
+      return Int32(-1)
+    }
+    return (process, end)
+  }
+
   /// Runs to the end.
   ///
   /// - Parameter environment: added to an environment without `PG…` and `TINTYPE_…`, so that the developer's own settings
@@ -38,31 +66,11 @@ package final class ToolProcess: Sendable {
 
   package init(_ arguments: [String], environment: [String: String] = [:]) throws {
     folder = try TemporaryFolder()
-    var inherited = ProcessInfo.processInfo.environment.filter {
-      !$0.key.hasPrefix("PG") && !$0.key.hasPrefix("TINTYPE_")
-    }
-    inherited.merge(environment) { _, new in new }
-    let process = Process()
-    process.executableURL = URL(filePath: Tool.path)
-    process.arguments = arguments
-    process.environment = inherited
-    process.standardInput = FileHandle.nullDevice
+    (process, end) = Tool.process(arguments, environment: environment)
     for name in ["out", "err"] { _ = FileManager.default.createFile(atPath: folder.path(name), contents: nil) }
     process.standardOutput = try FileHandle(forWritingTo: URL(filePath: folder.path("out")))
     process.standardError = try FileHandle(forWritingTo: URL(filePath: folder.path("err")))
-    let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { ended in
-      // A signal's number as shells report it, so that SIGKILL cannot be taken for exit status 9.
-      let status = ended.terminationReason == .uncaughtSignal ? 128 + ended.terminationStatus : ended.terminationStatus
-      continuation.yield(status)
-      continuation.finish()
-    }
     try ProcessLaunch.exclusively { try process.run() }
-    self.process = process
-    end = Task {
-      for await status in stream { return status }
-      return -1
-    }
   }
 
   /// Waits for the process to end.

@@ -35,7 +35,7 @@ struct JobReport: Encodable {
   func print(json: Bool) throws {
     if json { return try JSONOutput.print(self) }
     var lines: [(String, String?)] = [
-      ("job", "\(job.id)"), ("state", job.state.rawValue), ("prompt", job.prompt),
+      ("job", "\(job.id)"), ("state", job.state.rawValue), ("waits for", job.waitingFor), ("prompt", job.prompt),
       ("negative prompt", job.negativePrompt), ("model", job.model ?? "(the worker's default)"), ("request", request),
       ("starts from", start), ("queue", "\(job.queue), priority \(job.priority)"),
       ("metadata", job.metadata == "{}" ? nil : job.metadata.text),

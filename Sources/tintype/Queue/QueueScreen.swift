@@ -42,7 +42,9 @@ struct QueueScreen {
     let oldest = snapshot.queues.compactMap(\.oldestReady).max()
     let wait = oldest.map { ", the first for \(Self.length($0))" } ?? ""
     var lines = [
-      line("tintype  \(time)   \(ready) wait\(wait)   \(snapshot.running.count) run   \(alive.count) workers", .bold),
+      line(
+        "tintype  \(time)   \(ready) wait\(wait)   \(snapshot.running.count) run   \(alive.count) worker\(alive.count == 1 ? "" : "s")",
+        .bold),
       "",
     ]
     for queue in snapshot.queues {
@@ -69,7 +71,14 @@ struct QueueScreen {
   }
 
   private func entry(_ job: JobRecord, _ state: String) -> String {
-    let why = job.state == .failed ? "\(job.errorCode ?? ""): \(job.error ?? "")" : job.prompt
+    let why =
+      if job.state == .failed {
+        "\(job.errorCode ?? ""): \(job.error ?? "")"
+      } else if let reason = job.waitingFor {
+        "waits for \(reason): \(job.prompt)"
+      } else {
+        job.prompt
+      }
     return "\(Self.padded("\(job.id)", 8)) \(state) \(PlainText.escapingControls(why))"
   }
 
