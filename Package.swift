@@ -122,6 +122,10 @@ let package = Package(
         .embedInCode("V0016__claims_of_several.sql"),
         .embedInCode("V0017__maintenance_and_clocks.sql"),
         .embedInCode("V0018__view_columns.sql"),
+        .embedInCode("V0019__checks.sql"),
+        .embedInCode("V0020__guard.sql"),
+        .embedInCode("V0021__claim_of_one.sql"),
+        .embedInCode("V0022__ends.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(

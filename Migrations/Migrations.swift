@@ -40,4 +40,8 @@ public let migrations: [Migration] = [
   Migration("V0016__claims_of_several", PackageResources.V0016__claims_of_several_sql),
   Migration("V0017__maintenance_and_clocks", PackageResources.V0017__maintenance_and_clocks_sql),
   Migration("V0018__view_columns", PackageResources.V0018__view_columns_sql),
+  Migration("V0019__checks", PackageResources.V0019__checks_sql),
+  Migration("V0020__guard", PackageResources.V0020__guard_sql),
+  Migration("V0021__claim_of_one", PackageResources.V0021__claim_of_one_sql),
+  Migration("V0022__ends", PackageResources.V0022__ends_sql),
 ]

@@ -3,25 +3,6 @@ CREATE SCHEMA tintype;
 
 COMMENT ON SCHEMA tintype IS 'Rows become pictures: INSERT INTO tintype.jobs (prompt) VALUES (''a red boat'')';
 
-CREATE FUNCTION tintype.admit_next() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-  next bigint;
-BEGIN
-  SELECT id INTO next FROM tintype.jobs j
-    WHERE j.state = 'ready' AND j.throttled AND j.queue = OLD.queue AND j.concurrency_key = OLD.concurrency_key
-    ORDER BY j.claim_key, j.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-  IF FOUND THEN
-    UPDATE tintype.jobs SET throttled = false WHERE id = next;
-    PERFORM pg_notify('tintype_ready', OLD.queue);
-  END IF;
-  RETURN NULL;
-END $$;
-
-COMMENT ON FUNCTION tintype.admit_next() IS 'Lets the first of those that are throttled by a concurrency key into the line again';
-
 CREATE FUNCTION tintype.admit_throttled() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -123,6 +104,16 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION tintype.advance_fairness(p_fair_at timestamp with time zone) IS 'Moves the lines'' clock to the place of a job that has been taken. Internal';
+
+CREATE FUNCTION tintype.attempt_is_whole(p_outcome text, p_finished_at timestamp with time zone, p_progress double precision) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+  RETURN (p_finished_at IS NULL) = (p_outcome IS NULL) AND coalesce(p_progress, 0) BETWEEN 0 AND 1
+    AND coalesce(p_outcome, 'succeeded') IN ('succeeded', 'failed', 'cancelled', 'released', 'lost', 'timed_out');
+END $$;
+
+COMMENT ON FUNCTION tintype.attempt_is_whole(p_outcome text, p_finished_at timestamp with time zone, p_progress double precision) IS 'Whether an attempt has an end and an outcome or neither, and both are possible ones. Internal';
 
 CREATE FUNCTION tintype.can_manage(p_submitted_by text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -343,20 +334,21 @@ COMMENT ON FUNCTION tintype.check_request() IS 'Fills in what a request leaves o
 
 CREATE FUNCTION tintype.check_transition() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  IF NEW.state = OLD.state
-     OR (CASE OLD.state
-          WHEN 'scheduled' THEN NEW.state IN ('ready', 'failed', 'cancelled')
-          WHEN 'blocked'   THEN NEW.state IN ('scheduled', 'ready', 'failed', 'cancelled')
-          WHEN 'ready'     THEN NEW.state IN ('running', 'failed', 'cancelled')
-          WHEN 'running'   THEN NEW.state IN ('scheduled', 'ready', 'succeeded', 'failed', 'cancelled')
-          -- Only retry() makes this setting, for as long as its UPDATE runs.
-          WHEN 'failed'    THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
-          WHEN 'cancelled' THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
-          ELSE false
-        END)
+  -- What every job does, and what is no change at all, first.
+  IF NEW.state = 'running' AND OLD.state = 'ready' OR NEW.state = 'succeeded' AND OLD.state = 'running' OR NEW.state = OLD.state THEN
+    RETURN NEW;
+  END IF;
+  IF (CASE OLD.state
+        WHEN 'scheduled' THEN NEW.state IN ('ready', 'failed', 'cancelled')
+        WHEN 'blocked'   THEN NEW.state IN ('scheduled', 'ready', 'failed', 'cancelled')
+        WHEN 'ready'     THEN NEW.state IN ('failed', 'cancelled')
+        WHEN 'running'   THEN NEW.state IN ('scheduled', 'ready', 'failed', 'cancelled')
+        -- Only retry() makes this setting, for as long as its UPDATE runs.
+        WHEN 'failed'    THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
+        WHEN 'cancelled' THEN NEW.state IN ('scheduled', 'blocked', 'ready') AND current_setting('tintype.retry', true) = 'on'
+      END)
   THEN
     RETURN NEW;
   END IF;
@@ -373,6 +365,8 @@ CREATE FUNCTION tintype.claim(p_worker bigint, p_queues text[], p_models text[],
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_sort TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
@@ -384,14 +378,20 @@ DECLARE
   before    bigint;
   is_slow   boolean;
   taken     bigint[];
-  lead      bigint;
-  lead_from timestamptz;
   remaining integer := p_limit;
   wanted    integer;
+  until     timestamptz;
+  began     timestamptz;
+  place     timestamptz;
+  fair      timestamptz;
 BEGIN
   SELECT w.loaded IS DISTINCT FROM p_loaded AS has_changed,
          ARRAY(SELECT q.name FROM tintype.queues q
-                WHERE q.name = ANY (p_queues) AND q.paused_at IS NULL AND q.max_running IS NOT NULL ORDER BY q.name) AS limited
+                WHERE q.name = ANY (p_queues) AND q.paused_at IS NULL AND q.max_running IS NOT NULL ORDER BY q.name) AS limited,
+         -- Lines of which no more is to be known than their order: every model of this worker is in memory, or nobody asks,
+         -- and no line is said to begin elsewhere.
+         (p_loaded IS NULL OR cardinality(p_models) > 0 AND p_models <@ p_loaded)
+           AND NOT EXISTS (SELECT FROM tintype.lines l WHERE l.queue = ANY (p_queues) AND l.begins_at > '-infinity') AS is_plain
     INTO me FROM tintype.workers w
     WHERE w.id = p_worker AND w.ended_at IS NULL AND w.lease_until > clock_timestamp() AND w.desired = 'run';
   IF NOT FOUND THEN
@@ -404,6 +404,54 @@ BEGIN
   FOR i IN 1 .. cardinality(me.limited) LOOP
     PERFORM pg_advisory_xact_lock(hashtext('tintype.claim'), hashtext(me.limited[i]));
   END LOOP;
+
+  -- What nearly every claim is: one job, the first of the most urgent line, found, locked and changed by one statement. The
+  -- subquery stands alone and runs once, whatever the planner thinks of the table. What it does not take (nothing is free
+  -- there, or a concurrency key has to be judged) is for the general way below.
+  IF p_limit = 1 AND me.is_plain AND cardinality(me.limited) = 0 THEN
+    before := pg_stat_get_xact_tuples_returned('tintype.jobs_line'::regclass);
+    UPDATE tintype.jobs j SET state = 'running', attempt_id = nextval('tintype.attempts_id_seq'), started_at = clock_timestamp()
+      WHERE j.id = (
+          SELECT next.id FROM (
+            SELECT q.name AS queue, m.model, first.claim_key, first.id
+              FROM unnest(p_queues) u JOIN tintype.queues q ON q.name = u AND q.paused_at IS NULL
+             CROSS JOIN unnest(ARRAY[''] || p_models) AS m (model)
+             CROSS JOIN LATERAL (
+               SELECT f.claim_key, f.id FROM tintype.jobs f
+                WHERE f.state = 'ready' AND NOT f.throttled AND f.queue = q.name AND coalesce(f.model, '') = m.model
+                ORDER BY f.claim_key, f.id LIMIT 1) first
+             ORDER BY first.claim_key - q.model_affinity, first.id LIMIT 1) line
+           CROSS JOIN LATERAL (
+             SELECT f.id FROM tintype.jobs f
+              WHERE f.state = 'ready' AND NOT f.throttled AND f.queue = line.queue AND coalesce(f.model, '') = line.model
+                AND (f.claim_key, f.id) >= (line.claim_key, line.id) AND (f.deadline IS NULL OR f.deadline > clock_timestamp())
+              ORDER BY f.claim_key, f.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) next)
+        AND j.concurrency_key IS NULL
+      RETURNING j.id, j.attempt_id, j.failures + 1, j.max_attempts, j.queue, j.model, j.prompt, j.negative_prompt, j.width,
+                j.height, j.steps, j.guidance_scale, coalesce(j.strength, 1), j.seed, j.image_count, j.init_image,
+                j.init_image_data, j.init_job,
+                extract(epoch FROM least(j.timeout, CASE WHEN j.deadline IS NOT NULL THEN
+                  greatest(j.deadline - j.started_at, '0') END))::double precision, j.metadata::text,
+                j.started_at, least(j.started_at + j.timeout, j.deadline), j.claim_key, CASE WHEN j.tenant IS NOT NULL THEN j.fair_at END
+      INTO id, attempt_id, attempt_number, max_attempts, queue, model, prompt, negative_prompt, width,
+           height, steps, guidance_scale, strength, seed, image_count, init_image,
+           init_image_data, init_job, timeout, metadata, began, until, place, fair;
+    IF FOUND THEN
+      INSERT INTO tintype.attempts (id, job_id, worker_id, number, started_at, deadline) OVERRIDING SYSTEM VALUE
+        VALUES (attempt_id, id, p_worker, attempt_number, began, until);
+      IF fair IS NOT NULL THEN
+        PERFORM tintype.advance_fairness(fair);
+      END IF;
+      IF init_job IS NOT NULL THEN
+        SELECT i.path, i.sha256 INTO init_artifact_path, init_artifact_sha256 FROM tintype.images i WHERE i.job_id = claim.init_job AND i.index = 0;
+      END IF;
+      IF pg_stat_get_xact_tuples_returned('tintype.jobs_line'::regclass) - before > 500 THEN
+        PERFORM tintype.note_head(queue, coalesce(model, ''), place, id, true);
+      END IF;
+      RETURN NEXT;
+      RETURN;
+    END IF;
+  END IF;
 
   WHILE remaining > 0 LOOP
     taken := NULL;
@@ -494,7 +542,8 @@ BEGIN
              -- What is left until the deadline, and no less than nothing.
              extract(epoch FROM least(j.timeout, CASE WHEN j.deadline IS NOT NULL THEN
                greatest(j.deadline - clock_timestamp(), '0') END))::double precision, j.metadata::text
-        FROM running j LEFT JOIN tintype.images i ON i.job_id = j.init_job AND i.index = 0 LEFT JOIN fair ON true
+        FROM running j LEFT JOIN LATERAL (
+          SELECT i.path, i.sha256 FROM tintype.images i WHERE i.job_id = j.init_job AND i.index = 0 LIMIT 1) i ON true LEFT JOIN fair ON true
        ORDER BY array_position(taken, j.id);
     remaining := remaining - cardinality(taken);
     EXIT WHEN p_alike;
@@ -522,6 +571,9 @@ CREATE FUNCTION tintype.end_attempt(p_job bigint, p_attempt bigint, p_outcome te
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
     AS $$
 DECLARE
   job         record;
@@ -657,6 +709,39 @@ $$;
 
 COMMENT ON FUNCTION tintype.entries_read() IS 'Entries of jobs_line that this transaction has read, dead ones included. Internal';
 
+CREATE FUNCTION tintype.job_is_whole(p_state text, p_attempt_id bigint, p_started_at timestamp with time zone, p_finished_at timestamp with time zone, p_failures integer, p_losses integer, p_error_code text, p_error text, p_init_job bigint) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+  broken text;
+BEGIN
+  IF (p_failures >= 0 AND p_losses >= 0 AND CASE p_state
+    WHEN 'ready'     THEN num_nonnulls(p_attempt_id, p_started_at, p_finished_at) = 0
+    WHEN 'running'   THEN num_nulls(p_attempt_id, p_started_at) = 0 AND p_finished_at IS NULL
+    WHEN 'succeeded' THEN num_nulls(p_attempt_id, p_started_at, p_finished_at) = 0 AND num_nonnulls(p_error_code, p_error) = 0
+    WHEN 'scheduled' THEN num_nonnulls(p_attempt_id, p_started_at, p_finished_at) = 0
+    WHEN 'blocked'   THEN num_nonnulls(p_attempt_id, p_started_at, p_finished_at) = 0 AND p_init_job IS NOT NULL
+    WHEN 'failed'    THEN num_nulls(p_finished_at, p_error_code, p_error) = 0
+    WHEN 'cancelled' THEN p_finished_at IS NOT NULL
+    ELSE false END)
+  THEN
+    RETURN true;
+  END IF;
+  broken := CASE
+    WHEN p_state NOT IN ('scheduled', 'blocked', 'ready', 'running', 'succeeded', 'failed', 'cancelled') THEN 'state_is_known'
+    WHEN p_failures < 0 OR p_losses < 0 THEN 'counters_are_natural'
+    WHEN (p_finished_at IS NOT NULL) <> (p_state IN ('succeeded', 'failed', 'cancelled')) THEN 'finished_when_terminal'
+    WHEN p_state IN ('running', 'succeeded') AND num_nulls(p_attempt_id, p_started_at) > 0 THEN 'running_has_attempt'
+    WHEN p_state IN ('scheduled', 'blocked', 'ready') AND num_nonnulls(p_attempt_id, p_started_at) > 0 THEN 'waiting_has_no_attempt'
+    WHEN p_state = 'blocked' THEN 'blocked_has_init_job'
+    WHEN p_state = 'failed' THEN 'failed_has_error'
+    ELSE 'succeeded_has_no_error' END;
+  RAISE EXCEPTION 'a job that is % violates %', p_state, broken
+    USING ERRCODE = 'check_violation', SCHEMA = 'tintype', TABLE = 'jobs', CONSTRAINT = broken;
+END $$;
+
+COMMENT ON FUNCTION tintype.job_is_whole(p_state text, p_attempt_id bigint, p_started_at timestamp with time zone, p_finished_at timestamp with time zone, p_failures integer, p_losses integer, p_error_code text, p_error text, p_init_job bigint) IS 'Raises SQLSTATE 23514 with the name of the rule if a job has what its state does not allow or lacks what it needs. Internal';
+
 CREATE TABLE tintype.jobs (
     id bigint NOT NULL,
     prompt text NOT NULL,
@@ -697,14 +782,7 @@ CREATE TABLE tintype.jobs (
     deadline timestamp with time zone,
     throttled boolean DEFAULT false NOT NULL,
     fair_at timestamp with time zone,
-    CONSTRAINT blocked_has_init_job CHECK (((state <> 'blocked'::text) OR (init_job IS NOT NULL))),
-    CONSTRAINT counters_are_natural CHECK (((failures >= 0) AND (losses >= 0))),
-    CONSTRAINT failed_has_error CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error IS NOT NULL)))),
-    CONSTRAINT finished_when_terminal CHECK (((finished_at IS NOT NULL) = (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))),
-    CONSTRAINT running_has_attempt CHECK (((state <> ALL (ARRAY['running'::text, 'succeeded'::text])) OR ((attempt_id IS NOT NULL) AND (started_at IS NOT NULL)))),
-    CONSTRAINT state_is_known CHECK ((state = ANY (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT succeeded_has_no_error CHECK (((state <> 'succeeded'::text) OR ((error_code IS NULL) AND (error IS NULL)))),
-    CONSTRAINT waiting_has_no_attempt CHECK (((state <> ALL (ARRAY['scheduled'::text, 'blocked'::text, 'ready'::text])) OR ((attempt_id IS NULL) AND (started_at IS NULL))))
+    CONSTRAINT job_is_whole CHECK (tintype.job_is_whole(state, attempt_id, started_at, finished_at, failures, losses, error_code, error, init_job))
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', vacuum_index_cleanup='on', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
 ALTER TABLE ONLY tintype.jobs ALTER COLUMN init_image_data SET STORAGE EXTERNAL;
@@ -812,32 +890,32 @@ COMMENT ON FUNCTION tintype.fair_place(p_job tintype.jobs) IS 'Where a tenant''s
 CREATE FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigint, p_outcome text, p_error_code text, p_error text, p_permanent boolean, p_images jsonb, p_warnings text[], p_timings jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
   next_state text;
   wanted     integer;
+  ended      timestamptz;
 BEGIN
-  -- A success that is what it should be, in one statement. The job's row first, as everywhere: whoever ends an attempt
+  -- A success that is what it should be, statement by statement. The job's row first, as everywhere: whoever ends an attempt
   -- holds the job. Anything else is found and told apart below.
   IF p_outcome = 'succeeded' THEN
-    WITH held AS (
-      UPDATE tintype.jobs j SET
-        state = 'succeeded', finished_at = clock_timestamp(), error_code = NULL, error = NULL, warnings = coalesce(p_warnings, '{}')
-        -- attempt_id and no end: it runs. Not "state = 'running'", which lets the planner take the index of running jobs for
-        -- the smaller one when its statistics are old, and read all of it.
-        WHERE j.id = p_job AND j.attempt_id = p_attempt AND j.finished_at IS NULL AND j.image_count = jsonb_array_length(p_images)
-          AND EXISTS (SELECT FROM tintype.attempts a WHERE a.id = p_attempt AND a.job_id = p_job AND a.worker_id = p_worker)
-        RETURNING j.id, j.finished_at
-    ), ended AS (
-      UPDATE tintype.attempts a SET outcome = 'succeeded', finished_at = held.finished_at, timings = p_timings, progress = 1
-        FROM held WHERE a.id = p_attempt
-    )
-    INSERT INTO tintype.images (job_id, index, attempt_id, path, sha256, bytes, width, height, seed)
-      SELECT held.id, i.index, p_attempt, i.path, decode(i.sha256, 'hex'), i.bytes, i.width, i.height, i.seed
-        FROM held CROSS JOIN jsonb_to_recordset(p_images)
-          AS i (index integer, path text, sha256 text, bytes bigint, width integer, height integer, seed bigint);
+    UPDATE tintype.jobs j SET
+      state = 'succeeded', finished_at = clock_timestamp(), error_code = NULL, error = NULL, warnings = coalesce(p_warnings, '{}')
+      -- attempt_id and no end: it runs. Not "state = 'running'", which lets the planner take the index of running jobs for
+      -- the smaller one when its statistics are old, and read all of it.
+      WHERE j.id = p_job AND j.attempt_id = p_attempt AND j.finished_at IS NULL AND j.image_count = jsonb_array_length(p_images)
+        AND EXISTS (SELECT FROM tintype.attempts a WHERE a.id = p_attempt AND a.job_id = p_job AND a.worker_id = p_worker)
+      RETURNING j.finished_at INTO ended;
     IF FOUND THEN
+      UPDATE tintype.attempts a SET outcome = 'succeeded', finished_at = ended, timings = p_timings, progress = 1 WHERE a.id = p_attempt;
+      INSERT INTO tintype.images (job_id, index, attempt_id, path, sha256, bytes, width, height, seed)
+        SELECT p_job, i.index, p_attempt, i.path, decode(i.sha256, 'hex'), i.bytes, i.width, i.height, i.seed
+          FROM jsonb_to_recordset(p_images)
+            AS i (index integer, path text, sha256 text, bytes bigint, width integer, height integer, seed bigint);
       RETURN 'succeeded';
     END IF;
   ELSIF p_outcome NOT IN ('failed', 'cancelled', 'released') THEN
@@ -870,6 +948,11 @@ COMMENT ON FUNCTION tintype.finish(p_worker bigint, p_attempt bigint, p_job bigi
 CREATE FUNCTION tintype.finish_all(p_worker bigint, p_reports jsonb) RETURNS TABLE(attempt bigint, state text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 #variable_conflict use_column
@@ -902,6 +985,9 @@ BEGIN
   )
   SELECT array_agg(h.attempt) INTO done FROM held h;
   RETURN QUERY SELECT d, 'succeeded' FROM unnest(done) d;
+  IF cardinality(done) = jsonb_array_length(p_reports) THEN
+    RETURN;
+  END IF;
 
   FOR report IN
     SELECT * FROM jsonb_to_recordset(p_reports)
@@ -919,6 +1005,11 @@ CREATE FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced b
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     AS $$
 DECLARE
   listed  bigint[] := ARRAY(SELECT (r ->> 'attempt')::bigint FROM jsonb_array_elements(p_running) r);
@@ -965,6 +1056,16 @@ END $$;
 
 COMMENT ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) IS 'Renews the lease, stores progress, and replies with what the worker must do. p_running lists every attempt it holds, finished but unreported ones included';
 
+CREATE FUNCTION tintype.image_is_whole(p_index integer, p_path text, p_sha256 bytea, p_bytes bigint, p_width integer, p_height integer) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+  RETURN p_index >= 0 AND p_path <> '' AND p_path !~ '^/' AND octet_length(p_sha256) = 32
+    AND p_bytes > 0 AND p_width > 0 AND p_height > 0;
+END $$;
+
+COMMENT ON FUNCTION tintype.image_is_whole(p_index integer, p_path text, p_sha256 bytea, p_bytes bigint, p_width integer, p_height integer) IS 'Whether a picture''s row can be that of a file below an output folder. Internal';
+
 CREATE FUNCTION tintype.install_roles() RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1009,7 +1110,9 @@ BEGIN
     UPDATE (prompt, negative_prompt, model, width, height, steps, guidance_scale, strength, init_image, init_image_data,
       init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, metadata, tenant, concurrency_key, deadline)
     ON tintype.jobs TO tintype_enqueuer;
-  GRANT EXECUTE ON FUNCTION tintype.enqueue, tintype.cancel, tintype.retry, tintype.retry_failed TO tintype_enqueuer;
+  GRANT EXECUTE ON FUNCTION tintype.enqueue, tintype.cancel, tintype.retry, tintype.retry_failed,
+    tintype.job_is_whole  -- which their INSERT calls
+    TO tintype_enqueuer;
 
   -- Workers: their functions, and the version of the schema. No table.
   GRANT EXECUTE ON FUNCTION tintype.register_worker, tintype.claim, tintype.heartbeat, tintype.finish, tintype.finish_all, tintype.stop_worker,
@@ -1049,18 +1152,33 @@ $$;
 
 COMMENT ON FUNCTION tintype.installation_id() IS 'Which database this is';
 
-CREATE FUNCTION tintype.job_ended() RETURNS trigger
+CREATE FUNCTION tintype.job_left() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+  next bigint;
 BEGIN
-  IF EXISTS (SELECT FROM tintype.jobs WHERE init_job = NEW.id AND state = 'blocked') THEN
-    PERFORM tintype.settle_waiting_for(NEW.id);
+  IF OLD.state = 'running' AND NEW.state <> 'running' AND OLD.concurrency_key IS NOT NULL THEN
+    SELECT id INTO next FROM tintype.jobs j
+      WHERE j.state = 'ready' AND j.throttled AND j.queue = OLD.queue AND j.concurrency_key = OLD.concurrency_key
+      ORDER BY j.claim_key, j.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      UPDATE tintype.jobs SET throttled = false WHERE id = next;
+      PERFORM pg_notify('tintype_ready', OLD.queue);
+    END IF;
+  END IF;
+  -- Most jobs that end are waited for by none: one look says so. It is a statement of its own, begun when the ended job's
+  -- row is locked: who joins the line behind it later meets the lock (recheck_blocked), who joined earlier is seen here.
+  IF NEW.finished_at IS NOT NULL AND OLD.finished_at IS NULL AND NOT (OLD.state = 'blocked' AND NEW.state = 'failed') THEN
+    IF EXISTS (SELECT FROM tintype.jobs WHERE init_job = NEW.id AND state = 'blocked') THEN
+      PERFORM tintype.settle_waiting_for(NEW.id);
+    END IF;
   END IF;
   RETURN NULL;
 END $$;
 
-COMMENT ON FUNCTION tintype.job_ended() IS 'Calls settle_waiting_for in the transaction in which a job ends, whatever ended it';
+COMMENT ON FUNCTION tintype.job_left() IS 'Lets the first of those that are throttled by an ended job''s concurrency key into the line again, and moves on those that start from its picture';
 
 CREATE FUNCTION tintype.lock_job(p_job bigint) RETURNS tintype.jobs
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1278,6 +1396,12 @@ CREATE FUNCTION tintype.place_in_line() RETURNS trigger
     AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
+    -- A job that runs or is done has no place to be given; only that nobody changes its request meanwhile is to be seen to.
+    IF NEW.state IN ('running', 'succeeded') AND NOT NEW.throttled
+       AND (NEW.queue, NEW.tenant, NEW.concurrency_key, NEW.deadline) IS NOT DISTINCT FROM (OLD.queue, OLD.tenant, OLD.concurrency_key, OLD.deadline)
+    THEN
+      RETURN NEW;
+    END IF;
     IF (NEW.tenant, NEW.concurrency_key, NEW.deadline) IS DISTINCT FROM (OLD.tenant, OLD.concurrency_key, OLD.deadline)
        AND OLD.state NOT IN ('scheduled', 'blocked', 'ready') THEN
       RAISE EXCEPTION 'job % is %: a request can be changed only while it waits (scheduled, blocked or ready)', OLD.id, OLD.state
@@ -1462,7 +1586,7 @@ BEGIN
   PERFORM set_config('tintype.retry', 'on', true);
   UPDATE tintype.jobs SET
     state = job.state, run_at = job.run_at, attempt_id = NULL, failures = 0, losses = 0, error_code = NULL, error = NULL,
-    warnings = '{}', started_at = NULL, finished_at = NULL
+    warnings = '{}', started_at = NULL, finished_at = NULL, init_job = init_job  -- for jobs_recheck_blocked
     WHERE id = job.id;
   PERFORM set_config('tintype.retry', 'off', true);
   -- Who wants it now wants it although it is late.
@@ -1669,9 +1793,7 @@ CREATE TABLE tintype.attempts (
     error text,
     started_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
-    CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'released'::text, 'lost'::text, 'timed_out'::text]))),
-    CONSTRAINT attempts_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
-    CONSTRAINT finish_is_whole CHECK (((finished_at IS NULL) = (outcome IS NULL)))
+    CONSTRAINT attempt_is_whole CHECK (tintype.attempt_is_whole(outcome, finished_at, progress))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_vacuum_cost_delay='0');
 
@@ -1869,12 +1991,7 @@ CREATE TABLE tintype.images (
     width integer NOT NULL,
     height integer NOT NULL,
     seed bigint NOT NULL,
-    CONSTRAINT images_bytes_check CHECK ((bytes > 0)),
-    CONSTRAINT images_height_check CHECK ((height > 0)),
-    CONSTRAINT images_index_check CHECK ((index >= 0)),
-    CONSTRAINT images_path_check CHECK (((path <> ''::text) AND (path !~ '^/'::text))),
-    CONSTRAINT images_sha256_check CHECK ((octet_length(sha256) = 32)),
-    CONSTRAINT images_width_check CHECK ((width > 0))
+    CONSTRAINT image_is_whole CHECK (tintype.image_is_whole(index, path, sha256, bytes, width, height))
 );
 
 COMMENT ON TABLE tintype.images IS 'One row per picture. Written in the same transaction that makes its job succeeded, after the file is durable';
@@ -2562,23 +2679,19 @@ CREATE INDEX jobs_throttled ON tintype.jobs USING btree (queue, concurrency_key,
 
 CREATE INDEX workers_live ON tintype.workers USING btree (id) WHERE (ended_at IS NULL);
 
-CREATE TRIGGER jobs_admit_next AFTER UPDATE OF state ON tintype.jobs FOR EACH ROW WHEN (((old.state = 'running'::text) AND (new.state <> 'running'::text) AND (old.concurrency_key IS NOT NULL))) EXECUTE FUNCTION tintype.admit_next();
-
 CREATE TRIGGER jobs_check_request BEFORE INSERT OR UPDATE OF prompt, negative_prompt, model, width, height, steps, guidance_scale, strength, init_image, init_image_data, init_job, seed, image_count, queue, priority, run_at, max_attempts, timeout, idempotency_key, metadata ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.check_request();
 
-CREATE TRIGGER jobs_check_transition BEFORE UPDATE OF state ON tintype.jobs FOR EACH ROW WHEN (((old.state <> new.state) AND ((old.state <> 'ready'::text) OR (new.state <> 'running'::text)) AND ((old.state <> 'running'::text) OR (new.state <> 'succeeded'::text)))) EXECUTE FUNCTION tintype.check_transition();
+CREATE TRIGGER jobs_check_transition BEFORE UPDATE OF state ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.check_transition();
 
-CREATE TRIGGER jobs_ended AFTER UPDATE OF state ON tintype.jobs FOR EACH ROW WHEN (((new.finished_at IS NOT NULL) AND (old.finished_at IS NULL) AND (NOT ((old.state = 'blocked'::text) AND (new.state = 'failed'::text))))) EXECUTE FUNCTION tintype.job_ended();
+CREATE TRIGGER jobs_left AFTER UPDATE OF finished_at, failures ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.job_left();
 
 CREATE TRIGGER jobs_notify_ready AFTER INSERT ON tintype.jobs REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION tintype.notify_ready();
 
 CREATE TRIGGER jobs_order_removal BEFORE DELETE ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.order_removal();
 
-CREATE TRIGGER jobs_place_in_line BEFORE INSERT ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.place_in_line();
+CREATE TRIGGER jobs_place_in_line BEFORE INSERT OR UPDATE OF state, queue, priority, run_at, tenant, concurrency_key, deadline ON tintype.jobs FOR EACH ROW EXECUTE FUNCTION tintype.place_in_line();
 
-CREATE TRIGGER jobs_place_in_line_again BEFORE UPDATE OF state, queue, priority, run_at, tenant, concurrency_key, deadline ON tintype.jobs FOR EACH ROW WHEN (((new.state <> ALL (ARRAY['running'::text, 'succeeded'::text])) OR new.throttled OR ((((new.queue IS DISTINCT FROM old.queue) OR (new.tenant IS DISTINCT FROM old.tenant)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.deadline IS DISTINCT FROM old.deadline)))) EXECUTE FUNCTION tintype.place_in_line();
-
-CREATE CONSTRAINT TRIGGER jobs_recheck_blocked AFTER INSERT OR UPDATE OF init_job, state ON tintype.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'blocked'::text)) EXECUTE FUNCTION tintype.recheck_blocked();
+CREATE CONSTRAINT TRIGGER jobs_recheck_blocked AFTER INSERT OR UPDATE OF init_job ON tintype.jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'blocked'::text)) EXECUTE FUNCTION tintype.recheck_blocked();
 
 ALTER TABLE ONLY tintype.attempts
     ADD CONSTRAINT attempts_job_id_fkey FOREIGN KEY (job_id) REFERENCES tintype.jobs(id) ON DELETE CASCADE;
@@ -2621,8 +2734,6 @@ GRANT USAGE ON SCHEMA tintype TO tintype_worker;
 GRANT USAGE ON SCHEMA tintype TO tintype_reader;
 GRANT USAGE ON SCHEMA tintype TO tintype_admin;
 
-REVOKE ALL ON FUNCTION tintype.admit_next() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION tintype.admit_throttled() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.admits(p_queue text, p_key text, p_taken bigint) FROM PUBLIC;
@@ -2630,6 +2741,8 @@ REVOKE ALL ON FUNCTION tintype.admits(p_queue text, p_key text, p_taken bigint) 
 REVOKE ALL ON FUNCTION tintype.admitted(p_queue text, p_ids bigint[], p_keys text[], INOUT taken text[], OUT ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.advance_fairness(p_fair_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.attempt_is_whole(p_outcome text, p_finished_at timestamp with time zone, p_progress double precision) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.can_manage(p_submitted_by text) FROM PUBLIC;
 
@@ -2652,6 +2765,9 @@ REVOKE ALL ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model 
 GRANT ALL ON FUNCTION tintype.enqueue(prompt text, negative_prompt text, model text, width integer, height integer, steps integer, guidance_scale double precision, strength double precision, init_image text, init_image_data bytea, init_job bigint, seed bigint, image_count integer, queue text, priority integer, run_at timestamp with time zone, max_attempts integer, timeout interval, idempotency_key text, metadata jsonb, tenant text, concurrency_key text, deadline timestamp with time zone) TO tintype_enqueuer;
 
 REVOKE ALL ON FUNCTION tintype.entries_read() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION tintype.job_is_whole(p_state text, p_attempt_id bigint, p_started_at timestamp with time zone, p_finished_at timestamp with time zone, p_failures integer, p_losses integer, p_error_code text, p_error text, p_init_job bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION tintype.job_is_whole(p_state text, p_attempt_id bigint, p_started_at timestamp with time zone, p_finished_at timestamp with time zone, p_failures integer, p_losses integer, p_error_code text, p_error text, p_init_job bigint) TO tintype_enqueuer;
 
 GRANT SELECT ON TABLE tintype.jobs TO tintype_enqueuer;
 
@@ -2712,12 +2828,14 @@ GRANT ALL ON FUNCTION tintype.finish_all(p_worker bigint, p_reports jsonb) TO ti
 REVOKE ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.heartbeat(p_worker bigint, p_running jsonb, OUT fenced boolean, OUT drain boolean, OUT cancel bigint[], OUT revoked bigint[]) TO tintype_worker;
 
+REVOKE ALL ON FUNCTION tintype.image_is_whole(p_index integer, p_path text, p_sha256 bytea, p_bytes bigint, p_width integer, p_height integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION tintype.install_roles() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.installation_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION tintype.installation_id() TO tintype_worker;
 
-REVOKE ALL ON FUNCTION tintype.job_ended() FROM PUBLIC;
+REVOKE ALL ON FUNCTION tintype.job_left() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION tintype.lock_job(p_job bigint) FROM PUBLIC;
 

@@ -49,7 +49,7 @@ public struct SystemdNotifier: Sendable {
 /// Sends one datagram to a Unix socket.
 ///
 /// - Parameter path: of the socket; a leading `@` stands for the abstract namespace.
-/// - Returns: false with `errno` set when it could not be sent.
+/// - Returns: false with `errno` set when it could not be sent, or not at once (`EAGAIN`).
 func sendDatagram(_ bytes: [UInt8], to path: String) -> Bool {
   var address = sockaddr_un()
   address.sun_family = sa_family_t(AF_UNIX)
@@ -71,10 +71,12 @@ func sendDatagram(_ bytes: [UInt8], to path: String) -> Bool {
     close(descriptor)
     errno = saved
   }
+  // Without waiting: who listens may have stopped reading, and a heartbeat would stand behind its full queue.
+  let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
   let sent = unsafe bytes.withUnsafeBytes { message in
     unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-        unsafe sendto(descriptor, message.baseAddress, message.count, Int32(MSG_NOSIGNAL), pointer, length)
+        unsafe sendto(descriptor, message.baseAddress, message.count, flags, pointer, length)
       }
     }
   }

@@ -28,6 +28,17 @@ import Worker
     #expect(!notifier.watchdog())
   }
 
+  /// Of a manager that is there and reads nothing, any more than a stopped one does: a worker must not wait for it.
+  @Test func aManagerThatStoppedReadingHoldsNobodyUp() throws {
+    let listener = try DatagramListener()
+    let notifier = try #require(SystemdNotifier(environment: ["NOTIFY_SOCKET": listener.path]))
+    // The kernel's queue of a socket (net.unix.max_dgram_qlen) is far shorter.
+    let sent = (0..<10_000).prefix { _ in notifier.watchdog() }.count
+    #expect((1..<10_000).contains(sent))
+    #expect(listener.receiveText() == "WATCHDOG=1")
+    #expect(notifier.watchdog(), "there is room again")
+  }
+
   @Test func aPathLongerThanASocketAddressIsRefused() throws {
     let path = "/" + String(repeating: "x", count: 200)
     #expect(try #require(SystemdNotifier(environment: ["NOTIFY_SOCKET": path])).watchdog() == false)
