@@ -81,4 +81,4 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(arguments(__doc__, steps=6000, batch=32, rate=2e-4, guidance=1.0, threads=1, half=0))
+    main(arguments(__doc__, steps=6000, batch=32, rate=2e-4, guidance=2.0, threads=1, half=0))

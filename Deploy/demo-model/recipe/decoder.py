@@ -1,14 +1,18 @@
 """Trains the VAE's decoder on the latents of the fixed encoder.
 
-    python decoder.py --work DIR [--steps 12000] [--start FILE]
+    python decoder.py --work DIR [--steps 12000] [--start FILE] [--adversarial 0.3] [--alone 2000]
 
 Most steps see crops of 64×64 pixels, eight of which cost what two whole pictures do; every fourth step sees whole pictures.
 `--start` begins with the decoder of another run (a state dict saved by this script) instead of a plain enlargement.
+
+From step `--alone` on a critic of small patches has a say too, as in the VAEs of published models: where a cell's detail is
+not in its latent, the mean of all that it may be is a smear, and only a critic prefers one crisp guess to it.
 """
 import time
 
 import numpy as np
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
 
 import data
@@ -25,6 +29,27 @@ def difference(found, wanted):
     across, down = d[..., 1:] - d[..., :-1], d[..., 1:, :] - d[..., :-1, :]
     edges = across.abs().mean() + down.abs().mean()
     return d.abs().mean() + 2 * d.square().mean() + 0.7 * edges + 0.5 * F.avg_pool2d(d, 4).abs().mean()
+
+
+class Critic(nn.Module):
+    """Says of each patch of some 30×30 pixels whether it was drawn or decoded."""
+
+    def __init__(self):
+        super().__init__()
+        layers, widths = [], (3, 24, 48, 96)
+        for before, after in zip(widths, widths[1:]):
+            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+        # No spectral norm: what tells a decoded picture is faint, and a critic that may not enlarge it says next to nothing.
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3, 1, 1))
+
+    def forward(self, pictures):
+        return self.layers(pictures)
+
+
+def balance(loss, verdict, weight):
+    """How often the verdict goes into the loss for both to pull equally hard at the decoder's last layer (Esser et al. 2021)."""
+    ours, theirs = (torch.autograd.grad(part, weight, retain_graph=True)[0].norm() for part in (loss, verdict))
+    return (ours / (theirs + 1e-4)).clamp(max=100).item()
 
 
 def as_tensor(pictures):
@@ -67,6 +92,8 @@ def main(options):
     step, start = 0, "decoder.pt" if work.path("decoder.pt").exists() else options.start
     optimizer = torch.optim.AdamW(trained(vae), options.rate, betas=(0.9, 0.98), weight_decay=0, fused=True)
     parts = [vae.decoder, vae.post_quant_conv]
+    critic = Critic().to(memory_format=torch.channels_last)
+    opponent = torch.optim.AdamW(critic.parameters(), options.critic_rate, betas=(0.5, 0.99), weight_decay=0, fused=True)
     average = networks.Average(parts)
     if start:
         state = torch.load(work.path(start) if start == "decoder.pt" else start, weights_only=True)
@@ -76,9 +103,12 @@ def main(options):
         if start == "decoder.pt":
             optimizer.load_state_dict(state["optimizer"])
             average.means, step = state["means"], state["step"]
+            critic.load_state_dict(state["critic"])
+            opponent.load_state_dict(state["opponent"])
 
     def save():
         work.save("decoder.pt", dict(
+            critic=critic.state_dict(), opponent=opponent.state_dict(),
             decoder=vae.decoder.state_dict(), post_quant_conv=vae.post_quant_conv.state_dict(), means=average.means,
             optimizer=optimizer.state_dict(), step=step))
 
@@ -91,6 +121,7 @@ def main(options):
         return (10 * torch.log10(4 / (found - wanted).square().mean((1, 2, 3)))).mean().item()
 
     saved = marked = time.time()
+    margins = []
     while step < options.steps:
         torch.manual_seed(3_000_000 + step)
         for group in optimizer.param_groups:
@@ -109,16 +140,28 @@ def main(options):
         latent = latent + 0.04 * torch.randn_like(latent)
         with torch.autocast("cpu", torch.bfloat16, enabled=options.half > 0):
             found = vae.decode(latent.contiguous(memory_format=torch.channels_last) / networks.SCALING).sample
-        loss = difference(found.float(), wanted)
+        found = found.float()
+        loss = difference(found, wanted)
+        judged = options.adversarial > 0 and step >= options.alone
+        if judged:
+            verdict = -critic(found).mean()
+            loss = loss + options.adversarial * balance(loss, verdict, vae.decoder.conv_out.weight) * verdict
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained(vae), 0.5)
         optimizer.step()
         average.update(step)
+        if judged:
+            on_wanted, on_found = critic(wanted), critic(found.detach())
+            opponent.zero_grad()
+            (F.relu(1 - on_wanted).mean() + F.relu(1 + on_found).mean()).backward()
+            opponent.step()
+            margins.append((on_wanted.mean() - on_found.mean()).item())
         step += 1
         if step % 250 == 0:
-            work.log(f"decoder {step}: {held_out():.2f} dB held out, {250 / (time.time() - marked):.2f} steps/s")
-            marked = time.time()
+            margin = f", critic's margin {sum(margins) / len(margins):.3f}" if margins else ""
+            work.log(f"decoder {step}: {held_out():.2f} dB held out{margin}, {250 / (time.time() - marked):.2f} steps/s")
+            marked, margins = time.time(), []
         if time.time() - saved > 240:
             save()
             saved = time.time()
@@ -126,4 +169,5 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(arguments(__doc__, steps=12000, rate=2e-3, start="", threads=1, half=0))
+    main(arguments(__doc__, steps=12000, rate=2e-3, start="", adversarial=0.3, alone=2000, critic_rate=1e-3, threads=1,
+                   half=0))

@@ -165,4 +165,4 @@ def main(options):
 if __name__ == "__main__":
     main(arguments(
         __doc__, name="student", steps=6000, batch=32, rate=2e-4, head_rate=1e-3, adversarial=1.0, distillation=2.5,
-        guidance=1.0, gamma=1e-5, threads=1, half=0))
+        guidance=2.0, gamma=1e-5, threads=1, half=0))
