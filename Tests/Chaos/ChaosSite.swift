@@ -32,13 +32,16 @@ final class ChaosSite: Sendable {
   let places: [Place]
   /// A session of its own for whoever asks; as the owner, and past every fault of the network.
   let administrator: PostgresConfiguration
+  /// Of each worker, in seconds.
+  private let lease: Double
   private let library: String
   private let isOpen = Mutex(true)
   private let ended = Mutex<[WorkerProcess]>([])
 
   var output: String { folder.path("output") }
 
-  init(workers: Int) async throws {
+  init(workers: Int, lease: Double = ChaosSite.leaseSeconds) async throws {
+    self.lease = lease
     folder = try TemporaryFolder()
     library = try FaultLibrary.install(in: folder)
     databasePage = try FaultPage(in: folder, name: "page-of-the-database")
@@ -152,7 +155,7 @@ final class ChaosSite: Sendable {
       name: name,
       arguments: [
         "worker", "--database-url", place.proxy.url(user: "chaos_worker"), "--model", "demo=\(Tool.demoModel)",
-        "--output", output, "--threads", "1", "--name", name, "--lease", "\(Self.leaseSeconds)", "--drain-timeout",
+        "--output", output, "--threads", "1", "--name", name, "--lease", "\(lease)", "--drain-timeout",
         drain, "--log-format", "json", "--log-level", "debug",
         // If this process is killed: the workers end by themselves.
         "--idle-exit", "120",

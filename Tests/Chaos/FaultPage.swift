@@ -11,7 +11,8 @@ import TestSupport
       raiseSignal = 32, raiseAt = 36
   }
   private static let clockOffset = 40
-  private static let size = 48
+  private static let slept = 48
+  private static let size = 56
 
   let path: String
   private let memory: UnsafeMutableRawPointer
@@ -37,6 +38,11 @@ import TestSupport
   /// How far the time of day is off.
   func setClock(offBy seconds: Double) {
     unsafe memory.storeBytes(of: Int64(seconds * 1e9), toByteOffset: Self.clockOffset, as: Int64.self)
+  }
+
+  /// How long the machine has slept: the clock that goes on meanwhile is ahead of the one that stops.
+  func setSlept(_ seconds: Double) {
+    unsafe memory.storeBytes(of: Int64(seconds * 1e9), toByteOffset: Self.slept, as: Int64.self)
   }
 
   /// Has the process send itself a signal at the point.

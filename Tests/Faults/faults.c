@@ -189,17 +189,19 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   static __typeof__(&clock_gettime) real;
   if (real == NULL) real = REAL(clock_gettime);
   int result = real(clock, now);
-  if (result == 0 && page != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
-    int64_t nanoseconds = now->tv_nsec + __atomic_load_n(&page->clock_offset_ns, __ATOMIC_RELAXED);
-    int64_t seconds = nanoseconds / 1000000000;
-    nanoseconds %= 1000000000;
-    if (nanoseconds < 0) {
-      nanoseconds += 1000000000;
-      seconds -= 1;
-    }
-    now->tv_sec += seconds;
-    now->tv_nsec = nanoseconds;
+  if (result != 0 || page == NULL) return result;
+  int64_t offset = 0;
+  if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) offset = __atomic_load_n(&page->clock_offset_ns, __ATOMIC_RELAXED);
+  if (clock == CLOCK_BOOTTIME) offset = __atomic_load_n(&page->slept_ns, __ATOMIC_RELAXED);
+  int64_t nanoseconds = now->tv_nsec + offset;
+  int64_t seconds = nanoseconds / 1000000000;
+  nanoseconds %= 1000000000;
+  if (nanoseconds < 0) {
+    nanoseconds += 1000000000;
+    seconds -= 1;
   }
+  now->tv_sec += seconds;
+  now->tv_nsec = nanoseconds;
   return result;
 }
 

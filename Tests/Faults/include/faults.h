@@ -40,4 +40,6 @@ struct fault_page {
   int32_t raise_at;
   /// Added to the time of day: a step of the clock. Clocks that only count are left alone.
   int64_t clock_offset_ns;
+  /// Added to CLOCK_BOOTTIME alone, which goes on while the machine sleeps: what a process sees that was suspended so long.
+  int64_t slept_ns;
 };
