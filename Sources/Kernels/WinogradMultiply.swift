@@ -25,21 +25,22 @@ extension VectorKernels {
         let before = channel &- channels.lowerBound
         let b = unsafe weights + (frequency &* stride &+ layout.words(before) &* PanelShape.width)
         let panel = unsafe sums + frequency &* layout.sumStride
+        let isLast = channel &+ count == channels.upperBound
+        let words = layout.words(count)
+        let next = isLast ? channels.lowerBound / layout.stretch &* 36 &+ frequency &+ 1 : slot &+ 36
+        let ahead = unsafe nextSlot(
+          frequencies + layout.offset(slot: next),
+          isLast ? weights + (frequency &+ 1) &* stride : b + words &* PanelShape.width, words: words, tiles: tiles,
+          layout)
         if layout.isRounded {
           let scales = layout.weightScaleOffset(channel: before, channels: channels.count)
-          let isLast = channel &+ count == channels.upperBound
-          let nextSlot = isLast ? channels.lowerBound / layout.stretch &* 36 &+ frequency &+ 1 : slot &+ 36
           unsafe multiplyRoundedPanel(
-            rows: tiles, words: layout.words(count), integers(a), integers(b),
-            scales: frequencies + layout.scaleOffset(slot: slot),
+            rows: tiles, words: words, integers(a), integers(b), scales: frequencies + layout.scaleOffset(slot: slot),
             columnScales: weights + (scales &+ frequency &* PanelShape.width), into: panel, isContinued: channel > 0,
-            ahead: roundedAhead(
-              frequencies + layout.offset(slot: nextSlot),
-              isLast
-                ? weights + (frequency &+ 1) &* stride
-                : b + layout.words(count) &* PanelShape.width, tiles: tiles))
+            ahead: ahead)
         } else {
-          unsafe multiplyPanel(rows: tiles, depth: count, a, b, into: panel, isContinued: channel > 0)
+          unsafe multiplyPanel(
+            rows: tiles, depth: words, a, b, into: panel, isContinued: channel > 0, ahead: ahead)
         }
         channel &+= count
       }
@@ -56,12 +57,15 @@ extension VectorKernels {
   @inline(__always)
   private static func multiplyPanel(
     rows: Int, depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    into sums: UnsafeMutablePointer<Float>, isContinued: Bool
+    into sums: UnsafeMutablePointer<Float>, isContinued: Bool, ahead: ReadAhead
   ) {
+    var ahead = unsafe ahead
     forEachTile(rows: rows) { row, count in
       unsafe multiplyTile(
         rows: count, depth: depth, a + row &* PanelShape.rowStride, b, into: sums + row &* PanelShape.width,
-        isContinued: isContinued)
+        isContinued: isContinued, ahead: ahead)
+      unsafe ahead.weights.advance()
+      unsafe ahead.inputs.advance()
     }
   }
 
@@ -83,19 +87,20 @@ extension VectorKernels {
     }
   }
 
-  /// What a slot's first tile asks for: its share of the next slot.
+  /// What a slot's first tile asks for: its share of the next slot, as if that were as long.
   @inline(__always)
-  private static func roundedAhead(
-    _ inputs: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, tiles: Int
+  private static func nextSlot(
+    _ inputs: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, words: Int, tiles: Int, _ layout: WinogradLayout
   ) -> ReadAhead {
     let parts = (tiles &+ PanelShape.rows &- 1) / PanelShape.rows
-    // Both lie without gaps; a row of inputs and two of weights are as long as a tile takes to ask for.
-    let bytes = 4 &* PanelShape.pairs
+    // Weights lie without gaps: as many lines as a row of inputs has, `PanelShape.width` times.
     return unsafe ReadAhead(
       weights: ReadAhead.Rows(
-        base: UnsafeRawPointer(weights), count: (PanelShape.width &+ parts &- 1) / parts, stride: bytes, byteWidth: 4),
+        base: UnsafeRawPointer(weights), count: (PanelShape.width &+ parts &- 1) / parts, stride: 4 &* words,
+        byteWidth: 4),
       inputs: ReadAhead.Rows(
-        base: UnsafeRawPointer(inputs), count: (tiles &+ parts &- 1) / parts, stride: bytes, byteWidth: 4))
+        base: UnsafeRawPointer(inputs), count: (tiles &+ parts &- 1) / parts, stride: 4 &* layout.rowStride,
+        byteWidth: 4))
   }
 
   /// Cuts rows into tiles of nearly equal height.
