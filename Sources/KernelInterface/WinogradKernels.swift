@@ -4,45 +4,50 @@
 /// 6×6 = 36 *frequencies*, where the convolution is one product per frequency, summed over the channels: a quarter
 /// of the multiplications. Between the transforms there are 36 matrix products, tiles × input channels × outputs.
 package protocol WinogradKernels: Sendable {
-  /// The layout of blocks of up to `tiles` tiles, `step` pixels apart, of a picture of `inputs` channels.
-  static func winogradLayout(inputs: Int, tiles: Int, step: Int) -> WinogradLayout
+  /// The layout of blocks of up to `tiles` tiles, `step` pixels apart, of a picture of `inputs` channels, in fp32 or in integers.
+  static func winogradLayout(inputs: Int, tiles: Int, step: Int, isRounded: Bool) -> WinogradLayout
 
   /// Takes a block of input tiles, normalised on the way if the source says so, to row panels of all frequencies.
   ///
+  /// Where the layout is rounded, a tile's stretch of a frequency, x, becomes integers `round(x / scale)`, with a scale of which their
+  /// Euclidean norm is less than 2¹⁵. That of weights is, too, so by Cauchy's inequality no sum of products exceeds 30 bits,
+  /// whatever the order. A stretch that is not finite has a scale that is not.
+  ///
   /// - Parameters:
-  ///   - scratch: ``WinogradLayout/inputScratch`` floats.
-  ///   - frequencies: ``WinogradLayout/inputCount`` floats, laid out as the layout says; tile (r, c) is row
+  ///   - scratch: ``WinogradLayout/inputScratch(rows:columns:)`` floats.
+  ///   - frequencies: ``WinogradLayout/inputCount`` words, laid out as the layout says; tile (r, c) is row
   ///     `r · columns + c`.
+  ///   - firstRow: the row of the first tile, if there are those of other blocks, too.
   static func winogradInput(
     _ source: WinogradSource, rows: Int, columns: Int, _ layout: WinogradLayout, scratch: UnsafeMutablePointer<Float>,
-    into frequencies: UnsafeMutablePointer<Float>)
+    into frequencies: UnsafeMutablePointer<Float>, firstRow: Int)
 
-  /// Takes some input channels of the kernels of one panel of outputs to column panels of all frequencies.
+  /// Takes some input channels of the kernels of one panel of outputs to column panels of all frequencies; rounded like the inputs,
+  /// a stretch of each output and frequency at a time, if the layout says so.
   ///
   /// - Parameters:
   ///   - kernels: `[outputs][inputs][9]` in `format`.
-  ///   - inputs: all of the kernels'.
   ///   - outputs: those of the panel; at most its width, and columns beyond them hold numbers that mean nothing.
-  ///   - channels: input channels to take.
-  ///   - scratch: nine registers for each of the channels.
-  ///   - weights: `[frequency][channel of channels][output of the panel]`.
+  ///   - channels: input channels to take; whole stretches, if they are rounded.
+  ///   - held: the channels that `weights` has room for.
   ///   - quarter: which kernels of 2×2 to make of them first; nil: none.
-  ///   - frequencyStride: floats from one frequency to the next.
+  ///   - scratch: ``WinogradLayout/weightScratch(channels:)`` floats.
+  ///   - weights: `[frequency][word of the channels held][output of the panel]`, then scales.
   static func winogradWeights(
-    _ kernels: UnsafeRawPointer, _ format: WeightFormat, inputs: Int, outputs: Range<Int>, channels: Range<Int>,
-    quarter: WinogradQuarter?,
-    scratch: UnsafeMutablePointer<Float>, into weights: UnsafeMutablePointer<Float>, frequencyStride: Int)
+    _ kernels: UnsafeRawPointer, _ format: WeightFormat, outputs: Range<Int>, channels: Range<Int>,
+    held: Range<Int>, quarter: WinogradQuarter?, _ layout: WinogradLayout, scratch: UnsafeMutablePointer<Float>,
+    into weights: UnsafeMutablePointer<Float>)
 
   /// Multiplies tiles with one panel of outputs, at every frequency, over some of the input channels.
   ///
   /// - Parameters:
-  ///   - channels: from the second channel on, the products are added to `sums`.
-  ///   - weights: of these channels, as ``winogradWeights(_:_:inputs:outputs:channels:quarter:scratch:into:frequencyStride:)`` wrote them.
+  ///   - channels: from the second channel on, the products are added to `sums`. Whole stretches, if they are rounded.
+  ///   - weights: of these channels, as ``winogradWeights(_:_:outputs:channels:held:quarter:_:scratch:into:)`` wrote them.
   ///   - tiles: how many, from row 0 of `frequencies` on.
   ///   - sums: ``WinogradLayout/sumCount`` floats.
   static func winogradMultiply(
-    _ frequencies: UnsafePointer<Float>, channels: Range<Int>, _ weights: UnsafePointer<Float>, frequencyStride: Int,
-    tiles: Int, _ layout: WinogradLayout, into sums: UnsafeMutablePointer<Float>)
+    _ frequencies: UnsafePointer<Float>, channels: Range<Int>, _ weights: UnsafePointer<Float>, tiles: Int,
+    _ layout: WinogradLayout, into sums: UnsafeMutablePointer<Float>)
 
   /// Takes the sums of a block of tiles and one panel of outputs back to pixels and writes them: 4×4 or 5×5 of a tile, as many as
   /// the layout's step.

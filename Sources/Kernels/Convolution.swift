@@ -8,7 +8,7 @@ package import KernelInterface
 /// side in the file; in the products they stand tap by tap, so that gathering copies runs.
 extension VectorKernels {
   package static func convolutionWorkspace(_ task: ConvolutionTask, rows: Int, outputs: Int) -> Int {
-    unsafe ConvolutionBlocks(task, rows: rows, outputs: outputs).workspace
+    unsafe convolutionBlocks(task, rows: rows, outputs: outputs).workspace
   }
 
   package static func convolution(
@@ -26,17 +26,17 @@ extension VectorKernels {
     _: Element.Type, _ task: ConvolutionTask, _ rows: Range<Int>, _ outputs: Range<Int>,
     _ workspace: UnsafeMutablePointer<Float>
   ) {
-    let blocks = unsafe ConvolutionBlocks(task, rows: rows.count, outputs: outputs.count)
+    let blocks = unsafe convolutionBlocks(task, rows: rows.count, outputs: outputs.count)
     let panels = unsafe workspace + PanelShape.rows &* PanelShape.rowStride
-    let sums = unsafe panels + blocks.groupPanels &* blocks.panelFloats
+    let sums = unsafe panels + blocks.groupPanels &* blocks.columnPanelFloats
     for group in 0..<blocks.groups {
       let members = blocks.panels(group)
       for stretch in 0..<blocks.stretches {
-        let channels = unsafe blocks.channels(stretch, of: task.channels)
+        let channels = blocks.steps(stretch)
         for panel in members {
           unsafe packKernels(
-            Element.self, task, blocks.outputs(panel, from: outputs.lowerBound), channels,
-            into: panels + (panel &- members.lowerBound) &* blocks.panelFloats)
+            Element.self, task, blocks.columns(panel, from: outputs.lowerBound), channels,
+            into: panels + (panel &- members.lowerBound) &* blocks.columnPanelFloats)
         }
         for block in 0..<blocks.rowBlocks {
           let part = blocks.rows(block)
@@ -45,9 +45,10 @@ extension VectorKernels {
           for panel in members {
             let member = panel &- members.lowerBound
             let tile = unsafe sums + blocks.tileOffset(block, member)
-            let columns = blocks.outputs(panel, from: outputs.lowerBound)
+            let columns = blocks.columns(panel, from: outputs.lowerBound)
             unsafe multiplyTile(
-              rows: part.count, depth: channels.count &* blocks.taps, workspace, panels + member &* blocks.panelFloats,
+              rows: part.count, depth: channels.count &* blocks.taps, workspace,
+              panels + member &* blocks.columnPanelFloats,
               into: tile, isContinued: stretch > 0)
             guard stretch == blocks.stretches &- 1 else { continue }
             let target = unsafe TileTarget(
@@ -58,6 +59,12 @@ extension VectorKernels {
         }
       }
     }
+  }
+
+  @inline(__always)
+  private static func convolutionBlocks(_ task: ConvolutionTask, rows: Int, outputs: Int) -> ProductBlocks {
+    unsafe ProductBlocks(
+      rows: rows, columns: outputs, steps: task.channels, taps: task.kernelHeight &* task.kernelWidth, granularity: 1)
   }
 
   /// The inputs of some pixels of the result: a row each, `[tap][channel]`.

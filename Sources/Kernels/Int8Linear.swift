@@ -25,8 +25,9 @@ extension VectorKernels {
           base: task.target, stride: task.columns, row: rows.lowerBound, column: column, rows: rows.count,
           columns: panelColumns)
         unsafe target.prefetch()
-        unsafe multiplyBytes(
-          rows: rows.count, groups: groups, block.lines, left: left, right: right, into: sums, ahead: ahead)
+        unsafe multiplyTile(
+          PlainOutput<ByteArithmetic>(sums: sums, isContinued: false), rows: rows.count,
+          steps: groups &* Int8Layout.groupQuads, block.lines, left: left, right: right, ahead: ahead)
         unsafe ahead.weights.advance()
         unsafe ahead.inputs.advance()
         unsafe scale(sums, into: workspace, block, task, leftColumn, rightColumn)

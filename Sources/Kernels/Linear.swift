@@ -8,7 +8,7 @@ package import KernelInterface
 /// group, both next to hundreds of multiplications.
 extension VectorKernels {
   package static func linearWorkspace(rows: Int, columns: Int, depth: Int) -> Int {
-    LinearBlocks(rows: rows, columns: columns, depth: depth, isGated: true).workspace
+    linearBlocks(rows: rows, columns: columns, depth: depth, isGated: true).workspace
   }
 
   package static func linear(
@@ -26,7 +26,7 @@ extension VectorKernels {
     _: Element.Type, _ task: LinearTask, _ rows: Range<Int>, _ columns: Range<Int>,
     _ workspace: UnsafeMutablePointer<Float>
   ) {
-    let blocks = unsafe LinearBlocks(
+    let blocks = unsafe linearBlocks(
       rows: rows.count, columns: columns.count, depth: task.depth, isGated: task.isGated)
     let columnPanels = unsafe workspace + PanelShape.rows &* PanelShape.rowStride
     let sums = unsafe columnPanels + blocks.groupPanels &* blocks.columnPanelFloats
@@ -76,10 +76,16 @@ extension VectorKernels {
     }
   }
 
+  /// Stretches are cut at multiples of 16, a cache line, so that inputs are asked for by whole lines.
+  @inline(__always)
+  private static func linearBlocks(rows: Int, columns: Int, depth: Int, isGated: Bool) -> ProductBlocks {
+    ProductBlocks(rows: rows, columns: columns, steps: depth, granularity: 16, isGated: isGated)
+  }
+
   /// What the first tile of a group and stretch asks for: the weights that are expanded after it.
   @inline(__always)
   private static func nextWeights<Element: StoredElement>(
-    _: Element.Type, _ task: LinearTask, _ blocks: LinearBlocks, _ firstColumn: Int, _ group: Int, _ stretch: Int
+    _: Element.Type, _ task: LinearTask, _ blocks: ProductBlocks, _ firstColumn: Int, _ group: Int, _ stretch: Int
   ) -> ReadAhead.Rows {
     let isLastStretch = stretch &+ 1 == blocks.stretches
     let nextGroup = isLastStretch ? group &+ 1 : group

@@ -19,4 +19,8 @@ enum PanelShape {
 
   /// Floats from one row of a row panel to the next: 33 cache lines.
   @inline(__always) static var rowStride: Int { depth &+ 16 }
+
+  /// The longest stretch of pairs of 16-bit integers: 128 channels. Shorter ones would be more exact, since a stretch's scale is what
+  /// keeps its sums within 32 bits, and cost more conversions. Rows follow each other without a gap.
+  @inline(__always) static var pairs: Int { 64 }
 }

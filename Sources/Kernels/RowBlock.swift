@@ -1,5 +1,3 @@
-internal import CProcessor
-
 /// The accumulators of a small product, in registers: some rows of two vectors each.
 ///
 /// The inner loop of every product runs on one of these: per step of the summed index, two vectors of the right operand
@@ -7,50 +5,80 @@ internal import CProcessor
 /// A block is one row or two blocks above each other, so that every height is a type, the compiler unrolls by
 /// inlining alone, and all accumulators become registers. (A loop over an array of them is left in memory.)
 protocol RowBlock {
+  associatedtype Arithmetic: TileArithmetic
   /// Height of the block.
   static var rows: Int { get }
 
   /// Zeros.
   init()
-  /// Continues sums that ``store(to:)`` has written.
-  init(from sums: UnsafePointer<Float>)
-  /// Adds `a[row · PanelShape.rowStride] · (left, right)` to every row.
-  mutating func add(_ a: UnsafePointer<Float>, _ left: Vector, _ right: Vector)
-  /// Writes the rows one after the other, `PanelShape.width` floats each.
-  func store(to sums: UnsafeMutablePointer<Float>)
+  /// Goes on from sums that lie row after row, `PanelShape.width` elements each.
+  init(from sums: UnsafePointer<Arithmetic.Element>)
+  /// Adds one step's products to every row; the rows of `a` are `Arithmetic.rowStride` apart.
+  mutating func add(
+    _ a: UnsafePointer<Arithmetic.Element>, _ left: Arithmetic.Columns, _ right: Arithmetic.Columns)
+  /// Hands out the rows, counted from `first`.
+  func write<Output: TileOutput>(to output: Output, from first: Int) where Output.Arithmetic == Arithmetic
+}
+
+/// Where a tile's sums go.
+protocol TileOutput {
+  associatedtype Arithmetic: TileArithmetic
+  /// The sums from which a tile goes on; nil: zeros.
+  var start: UnsafePointer<Arithmetic.Element>? { get }
+  /// Takes the two registers of a row.
+  func write(_ row: Int, _ left: Arithmetic.Sums, _ right: Arithmetic.Sums)
+}
+
+/// Sums as they are, row after row, `PanelShape.width` elements each.
+@unsafe struct PlainOutput<Arithmetic: TileArithmetic>: TileOutput {
+  let sums: UnsafeMutablePointer<Arithmetic.Element>
+  /// Whether products are added to what is there.
+  let isContinued: Bool
+
+  @inline(__always)
+  var start: UnsafePointer<Arithmetic.Element>? { unsafe isContinued ? UnsafePointer(sums) : nil }
+
+  @inline(__always)
+  func write(_ row: Int, _ left: Arithmetic.Sums, _ right: Arithmetic.Sums) {
+    let target = unsafe sums + row &* PanelShape.width
+    unsafe Arithmetic.store(left, to: target)
+    unsafe Arithmetic.store(right, to: target + Vector.scalarCount)
+  }
 }
 
 /// A block of one row.
-struct OneRow: RowBlock {
-  private var left: Vector
-  private var right: Vector
+struct OneRow<Arithmetic: TileArithmetic>: RowBlock {
+  private var left: Arithmetic.Sums
+  private var right: Arithmetic.Sums
 
   @inline(__always) static var rows: Int { 1 }
 
   @inline(__always)
-  init() { (left, right) = (.zero, .zero) }
+  init() { (left, right) = (Arithmetic.zero, Arithmetic.zero) }
 
   @inline(__always)
-  init(from sums: UnsafePointer<Float>) {
-    unsafe (left, right) = (sums.vector(at: 0), sums.vector(at: Vector.scalarCount))
+  init(from sums: UnsafePointer<Arithmetic.Element>) {
+    unsafe (left, right) = (Arithmetic.load(sums), Arithmetic.load(sums + Vector.scalarCount))
   }
 
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<Float>, _ b0: Vector, _ b1: Vector) {
-    let element = unsafe Vector(repeating: a[0])
-    left = vector_multiply_add(element, b0, left)
-    right = vector_multiply_add(element, b1, right)
+  mutating func add(
+    _ a: UnsafePointer<Arithmetic.Element>, _ b0: Arithmetic.Columns, _ b1: Arithmetic.Columns
+  ) {
+    let element = unsafe Arithmetic.spread(a)
+    left = Arithmetic.add(left, element, b0)
+    right = Arithmetic.add(right, element, b1)
   }
 
   @inline(__always)
-  func store(to sums: UnsafeMutablePointer<Float>) {
-    unsafe sums.store(left, at: 0)
-    unsafe sums.store(right, at: Vector.scalarCount)
+  func write<Output: TileOutput>(to output: Output, from first: Int) where Output.Arithmetic == Arithmetic {
+    output.write(first, left, right)
   }
 }
 
 /// Two blocks, one above the other.
-struct Stacked<Upper: RowBlock, Lower: RowBlock>: RowBlock {
+struct Stacked<Upper: RowBlock, Lower: RowBlock>: RowBlock where Upper.Arithmetic == Lower.Arithmetic {
+  typealias Arithmetic = Upper.Arithmetic
   private var upper: Upper
   private var lower: Lower
 
@@ -60,24 +88,26 @@ struct Stacked<Upper: RowBlock, Lower: RowBlock>: RowBlock {
   init() { (upper, lower) = (Upper(), Lower()) }
 
   @inline(__always)
-  init(from sums: UnsafePointer<Float>) {
+  init(from sums: UnsafePointer<Arithmetic.Element>) {
     unsafe (upper, lower) = (Upper(from: sums), Lower(from: sums + Upper.rows &* PanelShape.width))
   }
 
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<Float>, _ b0: Vector, _ b1: Vector) {
-    unsafe upper.add(a, b0, b1)
-    unsafe lower.add(a + Upper.rows &* PanelShape.rowStride, b0, b1)
+  mutating func add(
+    _ a: UnsafePointer<Arithmetic.Element>, _ left: Arithmetic.Columns, _ right: Arithmetic.Columns
+  ) {
+    unsafe upper.add(a, left, right)
+    unsafe lower.add(a + Upper.rows &* Arithmetic.rowStride, left, right)
   }
 
   @inline(__always)
-  func store(to sums: UnsafeMutablePointer<Float>) {
-    unsafe upper.store(to: sums)
-    unsafe lower.store(to: sums + Upper.rows &* PanelShape.width)
+  func write<Output: TileOutput>(to output: Output, from first: Int) where Output.Arithmetic == Arithmetic {
+    upper.write(to: output, from: first)
+    lower.write(to: output, from: first &+ Upper.rows)
   }
 }
 
-typealias TwoRows = Stacked<OneRow, OneRow>
-typealias ThreeRows = Stacked<TwoRows, OneRow>
-typealias FourRows = Stacked<TwoRows, TwoRows>
-typealias SevenRows = Stacked<FourRows, ThreeRows>
+typealias TwoRows<A: TileArithmetic> = Stacked<OneRow<A>, OneRow<A>>
+typealias ThreeRows<A: TileArithmetic> = Stacked<TwoRows<A>, OneRow<A>>
+typealias FourRows<A: TileArithmetic> = Stacked<TwoRows<A>, TwoRows<A>>
+typealias SevenRows<A: TileArithmetic> = Stacked<FourRows<A>, ThreeRows<A>>

@@ -1,72 +1,138 @@
 internal import CProcessor
 package import KernelInterface
 
-/// From pixels to frequencies, one register of channels at a time: the pixels of the block are normalised into scratch once
+/// From pixels to frequencies, a run of channels at a time: the pixels of the block are normalised into scratch once
 /// (neighbouring tiles overlap, and each would evaluate SiLU again), then transformed column by column and row by row.
 extension VectorKernels {
   package static func winogradInput(
     _ source: WinogradSource, rows: Int, columns: Int, _ layout: WinogradLayout, scratch: UnsafeMutablePointer<Float>,
-    into frequencies: UnsafeMutablePointer<Float>
+    into frequencies: UnsafeMutablePointer<Float>, firstRow: Int
+  ) {
+    if layout.isRounded {
+      let staging = unsafe scratch + layout.pixelScratch(rows: rows, columns: columns)
+      let stride = layout.stagingStride(columns: columns)
+      for part in 0..<layout.stretches {
+        let channels = unsafe part &* layout.stretch..<min((part &+ 1) &* layout.stretch, source.channels)
+        unsafe transform(
+          source, channels, rows: rows, columns: columns, layout, scratch: scratch, tileStride: stride.tile
+        ) { _ in
+          unsafe staging
+        } place: { frequency, channel in
+          frequency &* stride.frequency &+ channel &- channels.lowerBound
+        } finish: { row in
+          unsafe roundInput(
+            staging, part: part, channels: channels.count, tiles: columns, layout, into: frequencies,
+            firstRow: firstRow &+ row &* columns)
+        }
+      }
+    } else {
+      var channel = 0
+      while unsafe channel < source.channels {
+        let (part, place) = channel.quotientAndRemainder(dividingBy: layout.stretch)
+        unsafe transform(
+          source, channel..<min(channel &+ layout.run, source.channels), rows: rows, columns: columns, layout,
+          scratch: scratch, tileStride: layout.rowStride
+        ) { row in
+          unsafe frequencies + (firstRow &+ row &* columns) &* layout.rowStride
+        } place: { frequency, _ in
+          layout.offset(slot: part &* WinogradLayout.frequencies &+ frequency) &+ place
+        } finish: { _ in
+        }
+        channel &+= layout.run
+      }
+    }
+  }
+
+  /// Takes a run of channels of a block to frequencies, a row of tiles at a time.
+  ///
+  /// - Parameters:
+  ///   - target: of a row of tiles.
+  ///   - place: where a frequency's channel goes in it, of the first tile.
+  ///   - finish: called when all of a row of tiles is there.
+  @inline(__always)
+  private static func transform(
+    _ source: WinogradSource, _ channels: Range<Int>, rows: Int, columns: Int, _ layout: WinogradLayout,
+    scratch: UnsafeMutablePointer<Float>, tileStride: Int, target: (_ row: Int) -> UnsafeMutablePointer<Float>,
+    place: (_ frequency: Int, _ channel: Int) -> Int, finish: (_ row: Int) -> Void
   ) {
     let lanes = Vector.scalarCount
     let (height, width) = (layout.inputExtent(tiles: rows), layout.inputExtent(tiles: columns))
-    let vertical = unsafe scratch + height &* width &* lanes
-    var channel = 0
-    while unsafe channel < source.channels {
-      unsafe stage(source, channel: channel, height: height, width: width, into: scratch)
-      var row = 0
-      while row < rows {
-        unsafe transformColumns(scratch + layout.step &* row &* width &* lanes, width: width, into: vertical)
+    let pixels = height &* width
+    unsafe stage(source, channels, height: height, width: width, into: scratch)
+    let vertical = unsafe scratch + pixels &* layout.run
+    var row = 0
+    while row < rows {
+      let target = unsafe target(row)
+      var channel = channels.lowerBound
+      while channel < channels.upperBound {
+        let first = (channel &- channels.lowerBound) &* pixels &+ layout.step &* row &* width &* lanes
+        unsafe transformColumns(scratch + first, width: width, into: vertical)
         unsafe transformRows(
-          vertical, width: width, tiles: columns, layout, channel: channel,
-          into: frequencies + row &* columns &* layout.rowStride)
-        row &+= 1
+          vertical, width: width, tiles: columns, step: layout.step, into: target, tileStride: tileStride
+        ) { place($0, channel) }
+        channel &+= lanes
       }
-      channel &+= lanes
+      finish(row)
+      row &+= 1
     }
   }
 
-  /// Copies one register of channels of every pixel of the block, zeros where there is none.
+  /// Copies a run of channels of every pixel of the block, a register of channels after the other, zeros where there is no pixel.
   @inline(__always)
   private static func stage(
-    _ source: WinogradSource, channel: Int, height: Int, width: Int, into target: UnsafeMutablePointer<Float>
+    _ source: WinogradSource, _ channels: Range<Int>, height: Int, width: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    let available = min(Vector.scalarCount, unsafe source.channels &- channel)
     guard let table = unsafe source.normalization else {
-      unsafe stage(source, channel, available, height, width, into: target) { $0 }
+      unsafe stage(source, channels, height, width, into: target) { _ in { $0 } }
       return
     }
-    let normalization = unsafe ChannelNormalization(table, channels: source.channels, at: channel)
     if unsafe source.activates {
-      unsafe stage(source, channel, available, height, width, into: target) { sigmoidLinearUnit(normalization($0)) }
+      unsafe stage(source, channels, height, width, into: target) { channel in
+        let normalization = unsafe ChannelNormalization(table, channels: source.channels, at: channel)
+        return { sigmoidLinearUnit(normalization($0)) }
+      }
     } else {
-      unsafe stage(source, channel, available, height, width, into: target) { normalization($0) }
+      unsafe stage(source, channels, height, width, into: target) { channel in
+        let normalization = unsafe ChannelNormalization(table, channels: source.channels, at: channel)
+        return { normalization($0) }
+      }
     }
   }
 
+  /// - Parameter function: what a register of channels goes through, by the first of them.
   @inline(__always)
   private static func stage(
-    _ source: WinogradSource, _ channel: Int, _ available: Int, _ height: Int, _ width: Int,
-    into target: UnsafeMutablePointer<Float>, _ function: (Vector) -> Vector
+    _ source: WinogradSource, _ channels: Range<Int>, _ height: Int, _ width: Int,
+    into target: UnsafeMutablePointer<Float>, _ function: (_ channel: Int) -> (Vector) -> Vector
   ) {
-    var target = unsafe target
+    let lanes = Vector.scalarCount
     var row = 0
     while row < height {
       let rowOffset = unsafe source.rowOffsets[row]
-      var column = 0
-      while column < width {
-        let columnOffset = unsafe source.columnOffsets[column]
-        var value = Vector.zero
-        if rowOffset >= 0 && columnOffset >= 0 {
-          let pixel = unsafe source.picture + (rowOffset &+ columnOffset &+ channel)
-          // A line of every pixel is a pattern that processors do not foresee.
-          unsafe vector_prefetch(pixel + Vector.scalarCount)
-          // Lanes beyond the channels are zero, and meet zeros in the table.
-          value = unsafe function(pixel.prefix(available))
+      // Memory is asked for ahead: a part of every pixel is a pattern that processors do not foresee. Of many channels that is the
+      // next row of pixels; of one register, the next register.
+      let nextRow = unsafe row &+ 1 < height ? source.rowOffsets[row &+ 1] : -1
+      let distance = channels.count <= lanes ? lanes : max(nextRow, rowOffset) &- rowOffset
+      var channel = channels.lowerBound
+      while channel < channels.upperBound {
+        let available = min(lanes, channels.upperBound &- channel)
+        let function = function(channel)
+        var target = unsafe target + ((channel &- channels.lowerBound) &* height &+ row &* lanes) &* width
+        var column = 0
+        while column < width {
+          let columnOffset = unsafe source.columnOffsets[column]
+          var value = Vector.zero
+          if rowOffset >= 0 && columnOffset >= 0 {
+            let pixel = unsafe source.picture + (rowOffset &+ columnOffset &+ channel)
+            unsafe vector_prefetch(pixel + distance)
+            // Lanes beyond the channels are zero, and meet zeros in the table.
+            value = unsafe function(pixel.prefix(available))
+          }
+          unsafe target.store(value, at: 0)
+          unsafe target += lanes
+          column &+= 1
         }
-        unsafe target.store(value, at: 0)
-        unsafe target += Vector.scalarCount
-        column &+= 1
+        channel &+= lanes
       }
       row &+= 1
     }
@@ -98,26 +164,23 @@ extension VectorKernels {
   /// Six rows of vertical frequencies to the tiles' 36, each into its slot.
   @inline(__always)
   private static func transformRows(
-    _ source: UnsafePointer<Float>, width: Int, tiles: Int, _ layout: WinogradLayout, channel: Int,
-    into target: UnsafeMutablePointer<Float>
+    _ source: UnsafePointer<Float>, width: Int, tiles: Int, step: Int, into target: UnsafeMutablePointer<Float>,
+    tileStride: Int, place: (_ frequency: Int) -> Int
   ) {
     let lanes = Vector.scalarCount
-    let (part, place) = (channel / layout.stretch, channel % layout.stretch)
     var line = 0
     while line < 6 {
-      let first = part &* WinogradLayout.frequencies &+ 6 &* line
+      let first = 6 &* line
       let offsets = (
-        layout.offset(slot: first) &+ place, layout.offset(slot: first &+ 1) &+ place,
-        layout.offset(slot: first &+ 2) &+ place, layout.offset(slot: first &+ 3) &+ place,
-        layout.offset(slot: first &+ 4) &+ place, layout.offset(slot: first &+ 5) &+ place
+        place(first), place(first &+ 1), place(first &+ 2), place(first &+ 3), place(first &+ 4), place(first &+ 5)
       )
       var tile = 0
       while tile < tiles {
-        let x = unsafe source + (line &* width &+ layout.step &* tile) &* lanes
+        let x = unsafe source + (line &* width &+ step &* tile) &* lanes
         let y = unsafe WinogradMatrices.input(
           x.vector(at: 0), x.vector(at: lanes), x.vector(at: 2 &* lanes), x.vector(at: 3 &* lanes),
           x.vector(at: 4 &* lanes), x.vector(at: 5 &* lanes))
-        let out = unsafe target + tile &* layout.rowStride
+        let out = unsafe target + tile &* tileStride
         unsafe out.store(y.0, at: offsets.0)
         unsafe out.store(y.1, at: offsets.1)
         unsafe out.store(y.2, at: offsets.2)

@@ -5,59 +5,91 @@ package import KernelInterface
 /// first, a square of registers at a time.
 extension VectorKernels {
   package static func winogradWeights(
-    _ kernels: UnsafeRawPointer, _ format: WeightFormat, inputs: Int, outputs: Range<Int>, channels: Range<Int>,
-    quarter: WinogradQuarter?, scratch: UnsafeMutablePointer<Float>, into weights: UnsafeMutablePointer<Float>,
-    frequencyStride: Int
+    _ kernels: UnsafeRawPointer, _ format: WeightFormat, outputs: Range<Int>, channels: Range<Int>,
+    held: Range<Int>, quarter: WinogradQuarter?, _ layout: WinogradLayout, scratch: UnsafeMutablePointer<Float>,
+    into weights: UnsafeMutablePointer<Float>
   ) {
     switch format {
     case .float32:
       unsafe transform(
-        StoredRows<Float32Element>(kernels, stride: 9 &* inputs), outputs, channels, quarter, scratch, weights,
-        frequencyStride)
+        StoredRows<Float32Element>(kernels, stride: 9 &* layout.inputs), outputs, channels, held, quarter, layout,
+        scratch, weights)
     case .float16:
       unsafe transform(
-        StoredRows<Float16Element>(kernels, stride: 9 &* inputs), outputs, channels, quarter, scratch, weights,
-        frequencyStride)
+        StoredRows<Float16Element>(kernels, stride: 9 &* layout.inputs), outputs, channels, held, quarter, layout,
+        scratch, weights)
     case .bfloat16:
       unsafe transform(
-        StoredRows<BFloat16Element>(kernels, stride: 9 &* inputs), outputs, channels, quarter, scratch, weights,
-        frequencyStride)
+        StoredRows<BFloat16Element>(kernels, stride: 9 &* layout.inputs), outputs, channels, held, quarter, layout,
+        scratch, weights)
     }
   }
 
   @inline(never)
   private static func transform<Element: StoredElement>(
-    _ source: StoredRows<Element>, _ outputs: Range<Int>, _ channels: Range<Int>,
-    _ quarter: WinogradQuarter?, _ scratch: UnsafeMutablePointer<Float>, _ weights: UnsafeMutablePointer<Float>,
-    _ frequencyStride: Int
+    _ source: StoredRows<Element>, _ outputs: Range<Int>, _ channels: Range<Int>, _ held: Range<Int>,
+    _ quarter: WinogradQuarter?, _ layout: WinogradLayout, _ scratch: UnsafeMutablePointer<Float>,
+    _ weights: UnsafeMutablePointer<Float>
+  ) {
+    let lanes = Vector.scalarCount
+    let stride = layout.weightStride(channels: held.count)
+    let first = channels.lowerBound &- held.lowerBound
+    for half in 0..<2 {
+      let rows = outputs.lowerBound &+ half &* lanes
+      let target = unsafe weights + (layout.words(first) &* PanelShape.width &+ half &* lanes)
+      guard layout.isRounded else {
+        unsafe transform(
+          source, first: rows, last: outputs.upperBound &- 1, channels, quarter, scratch, into: target,
+          channelStride: PanelShape.width, frequencyStride: stride)
+        continue
+      }
+      var channel = channels.lowerBound
+      while channel < channels.upperBound {
+        let part = channel..<min(channel &+ layout.stretch, channels.upperBound)
+        let staging = unsafe scratch + 9 &* part.count &* lanes
+        // A line more than the channels take, for the sake of the cache's sets.
+        let stagingStride = part.count &* lanes &+ 16
+        unsafe transform(
+          source, first: rows, last: outputs.upperBound &- 1, part, quarter, scratch, into: staging,
+          channelStride: lanes, frequencyStride: stagingStride)
+        let before = channel &- held.lowerBound
+        let scales = layout.weightScaleOffset(channel: before, channels: held.count) &+ half &* lanes
+        unsafe roundWeights(
+          staging, stride: stagingStride, channels: part.count,
+          into: weights + (layout.words(before) &* PanelShape.width &+ half &* lanes), targetStride: stride,
+          scales: weights + scales)
+        channel = part.upperBound
+      }
+    }
+  }
+
+  /// Some channels of a register of outputs to frequencies.
+  @inline(__always)
+  private static func transform<Element: StoredElement>(
+    _ source: StoredRows<Element>, first: Int, last: Int, _ channels: Range<Int>, _ quarter: WinogradQuarter?,
+    _ scratch: UnsafeMutablePointer<Float>, into weights: UnsafeMutablePointer<Float>, channelStride: Int,
+    frequencyStride: Int
   ) {
     let lanes = Vector.scalarCount
     let start = 9 &* channels.lowerBound
-    var half = 0
-    while half < 2 {
-      unsafe transpose(
-        source, first: outputs.lowerBound &+ half &* lanes, last: outputs.upperBound &- 1,
-        steps: start..<9 &* channels.upperBound
-      ) { element, column in
-        unsafe scratch.store(column, at: (element &- start) &* lanes)
-      }
-      var channel = 0
-      while channel < channels.count {
-        let kernel = unsafe scratch + 9 &* channel &* lanes
-        let target = unsafe weights + (channel &* PanelShape.width &+ half &* lanes)
-        if let quarter {
-          unsafe transformKernel(kernel, into: target, stride: frequencyStride) { x0, x1, x2 in
-            quarter.isLower ? WinogradMatrices.weights(x0, x1 + x2) : WinogradMatrices.weights(x0 + x1, x2)
-          } _: { x0, x1, x2 in
-            quarter.isRight ? WinogradMatrices.weights(x0, x1 + x2) : WinogradMatrices.weights(x0 + x1, x2)
-          }
-        } else {
-          unsafe transformKernel(
-            kernel, into: target, stride: frequencyStride, WinogradMatrices.weights, WinogradMatrices.weights)
+    unsafe transpose(source, first: first, last: last, steps: start..<9 &* channels.upperBound) { element, column in
+      unsafe scratch.store(column, at: (element &- start) &* lanes)
+    }
+    var channel = 0
+    while channel < channels.count {
+      let kernel = unsafe scratch + 9 &* channel &* lanes
+      let target = unsafe weights + channel &* channelStride
+      if let quarter {
+        unsafe transformKernel(kernel, into: target, stride: frequencyStride) { x0, x1, x2 in
+          quarter.isLower ? WinogradMatrices.weights(x0, x1 + x2) : WinogradMatrices.weights(x0 + x1, x2)
+        } _: { x0, x1, x2 in
+          quarter.isRight ? WinogradMatrices.weights(x0, x1 + x2) : WinogradMatrices.weights(x0 + x1, x2)
         }
-        channel &+= 1
+      } else {
+        unsafe transformKernel(
+          kernel, into: target, stride: frequencyStride, WinogradMatrices.weights, WinogradMatrices.weights)
       }
-      half &+= 1
+      channel &+= 1
     }
   }
 

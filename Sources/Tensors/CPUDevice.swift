@@ -43,13 +43,11 @@ public final class CPUDevice: Device {
   }
 
   /// Keeps the stored weight; expands the bias.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
-    precondition(
-      weight.shape.count == 4, "\(weight.name): a convolution weight is [out, in, kh, kw], not \(weight.shape)")
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+    -> Conv2DWeights
+  {
     precondition(bias == nil || bias?.shape == [weight.shape[0]], "\(weight.name): bias does not match")
-    return Conv2DWeights(
-      inChannels: weight.shape[1], outChannels: weight.shape[0], kernelHeight: weight.shape[2],
-      kernelWidth: weight.shape[3], packed: StoredWeights(weight: weight, bias: try bias.map(vector)))
+    return Conv2DWeights(weight, arithmetic, packed: StoredWeights(weight: weight, bias: try bias.map(vector)))
   }
 
   /// A copy in fp32, of the stored shape.

@@ -16,7 +16,10 @@ public protocol Device: Sendable {
   /// Prepares a linear layer in int8: inputs are rounded too, each row by a scale of its own. `bias` is `[out]`.
   func linearWeights(_ weight: QuantizedParameter, bias: Parameter?) throws -> LinearWeights
   /// Prepares a convolution. `weight` is `[out, in, kh, kw]`, `bias` `[out]`.
-  func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights
+  ///
+  /// - Parameter arithmetic: what the device may multiply in; it may be more exact.
+  func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+    -> Conv2DWeights
   /// Expands a small vector (a norm's scale, say) to fp32.
   func vector(_ parameter: Parameter) throws -> Tensor
 
@@ -74,6 +77,14 @@ public enum Activation: Sendable, Equatable {
   case quickGELU
   /// First half of the last dimension times exact gelu of the second half.
   case geglu
+}
+
+/// What a convolution multiplies.
+public enum ConvolutionArithmetic: Sendable {
+  /// Numbers of 32 bits.
+  case fp32
+  /// Integers of 16 bits, where many channels are added up: each run of inputs and of weights is rounded by a scale of its own, sums are exact.
+  case int16
 }
 
 /// Group normalisation (Wu and He 2018): over each group of channels of each picture, biased variance, then `· scale + bias`, then
@@ -158,20 +169,28 @@ public struct Conv2DWeights: Sendable {
   public let outChannels: Int
   /// Kernel extent.
   public let kernelHeight: Int, kernelWidth: Int
+  /// What it may be multiplied in.
+  package let arithmetic: ConvolutionArithmetic
   /// The device's own representation.
   package let packed: any Sendable
 
-  /// For devices.
-  package init(inChannels: Int, outChannels: Int, kernelHeight: Int, kernelWidth: Int, packed: any Sendable) {
-    self.inChannels = inChannels
-    self.outChannels = outChannels
-    self.kernelHeight = kernelHeight
-    self.kernelWidth = kernelWidth
+  /// For devices: the extents of `weight`, `[out, in, kh, kw]`.
+  package init(_ weight: Parameter, _ arithmetic: ConvolutionArithmetic, packed: any Sendable) {
+    precondition(
+      weight.shape.count == 4, "\(weight.name): a convolution weight is [out, in, kh, kw], not \(weight.shape)")
+    (outChannels, inChannels) = (weight.shape[0], weight.shape[1])
+    (kernelHeight, kernelWidth) = (weight.shape[2], weight.shape[3])
+    self.arithmetic = arithmetic
     self.packed = packed
   }
 }
 
 extension Device {
+  /// ``conv2DWeights(_:bias:_:)`` in fp32.
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
+    try conv2DWeights(weight, bias: bias, .fp32)
+  }
+
   /// ``linear(_:_:activation:residual:)`` with nothing fused.
   public func linear(_ x: Tensor, _ weights: LinearWeights, activation: Activation = .none) throws -> Tensor {
     try linear(x, weights, activation: activation, residual: nil)

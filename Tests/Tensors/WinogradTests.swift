@@ -15,9 +15,16 @@ import Testing
     Layer(inputs: 32, outputs: 64, groups: 32), Layer(inputs: 513, outputs: 3, groups: 27),
   ]
 
+  /// The factor of ``judge(_:depth:factor:sourceLocation:_:)``. Rounded operands are off by more than fp32's. Of K channels that are rounded together
+  /// a step is ‖x‖ / 32,700 and its error a √12th of that: relative to sums of independent numbers, both operands together, 1.2e-5 · √K.
+  /// The transform to pixels makes five times as much of it, and three times more at the corners of a tile (computed in double
+  /// precision from the matrices); among thousands of elements the worst is five deviations away: 9e-4 · √K. A factor of 1 allows
+  /// √K · 3.6e-7 of the largest element, which is two and a half deviations at least: 9e-4 / 9e-7 = 1000.
+  static func factor(_ arithmetic: ConvolutionArithmetic) -> Float { arithmetic == .fp32 ? 4 : 1000 }
+
   /// Whole tiles, tiles cut below and to the right, one tile, several blocks.
-  @Test(arguments: layers)
-  func everySizeAndFusion(_ layer: Layer) throws {
+  @Test(arguments: layers, [ConvolutionArithmetic.fp32, .int16])
+  func everySizeAndFusion(_ layer: Layer, _ arithmetic: ConvolutionArithmetic) throws {
     var numbers = Numbers(seed: 40)
     let (inputs, outputs) = (layer.inputs, layer.outputs)
     for (batch, height, width, dtype) in [
@@ -32,10 +39,12 @@ import Testing
       for fused in 0..<8 {
         let norm = GroupNormalization(
           groups: layer.groups, epsilon: 1e-5, scale: scale, bias: shift, activation: fused < 4 ? .silu : .none)
-        try judge("[\(batch), \(height), \(width)] fused \(fused)", depth: 9 * inputs) { device in
+        try judge(
+          "[\(batch), \(height), \(width)] fused \(fused)", depth: 9 * inputs, factor: Self.factor(arithmetic)
+        ) { device in
           try device.conv2D(
             x, normalization: fused & 3 == 0 ? nil : norm,
-            device.conv2DWeights(weight, bias: fused & 1 != 0 ? bias : nil), Conv2DGeometry(padding: 1),
+            device.conv2DWeights(weight, bias: fused & 1 != 0 ? bias : nil, arithmetic), Conv2DGeometry(padding: 1),
             channelAddend: fused & 2 != 0 ? addend : nil, residual: fused & 4 != 0 ? residual : nil)
         }
       }
@@ -64,8 +73,9 @@ import Testing
 
   /// Maps that are doubled, by quarters: gaps between pixels that fill tiles and that do not, every fusion, outputs that end within a
   /// register, both below and above the size from which on quarters are used.
-  @Test(arguments: [(1, 1), (4, 9), (5, 3), (9, 14), (41, 40)])
-  func doubledMaps(height: Int, width: Int) throws {
+  @Test(arguments: [(1, 1), (4, 9), (5, 3), (9, 14), (41, 40)], [ConvolutionArithmetic.fp32, .int16])
+  func doubledMaps(_ size: (height: Int, width: Int), _ arithmetic: ConvolutionArithmetic) throws {
+    let (height, width) = size
     var numbers = Numbers(seed: 49)
     for (inputs, outputs) in height > 40 ? [(16, 16)] : [(16, 32), (21, 7), (40, 49)] {
       let x = numbers.tensor([2, height, width, inputs])
@@ -75,9 +85,13 @@ import Testing
       let norm = GroupNormalization(
         groups: 1, epsilon: 1e-5, scale: numbers.tensor([inputs]), bias: numbers.tensor([inputs]), activation: .silu)
       for isFused in [false, true] {
-        try judge("\(height)×\(width), \(inputs) → \(outputs), fused \(isFused)", depth: 9 * inputs) { device in
+        try judge(
+          "\(height)×\(width), \(inputs) → \(outputs), fused \(isFused)", depth: 9 * inputs,
+          factor: Self.factor(arithmetic)
+        ) { device in
           try device.conv2D(
-            x, normalization: isFused ? norm : nil, device.conv2DWeights(weight, bias: isFused ? bias : nil),
+            x, normalization: isFused ? norm : nil,
+            device.conv2DWeights(weight, bias: isFused ? bias : nil, arithmetic),
             Conv2DGeometry(padding: 1, resizedTo: (2 * height, 2 * width)), channelAddend: nil,
             residual: isFused ? residual : nil)
         }
@@ -86,31 +100,34 @@ import Testing
   }
 
   /// A picture is the same, bit by bit, whoever shares the batch with it.
-  @Test func batchDoesNotMatter() throws {
+  @Test(arguments: [ConvolutionArithmetic.fp32, .int16])
+  func batchDoesNotMatter(_ arithmetic: ConvolutionArithmetic) throws {
     var numbers = Numbers(seed: 42)
     let pictures = (0..<3).map { _ in numbers.tensor([1, 9, 10, 32]) }
     let weight = numbers.parameter([40, 32, 3, 3], .float16)
     let together = Tensor(pictures.flatMap(\.array), shape: [3, 9, 10, 32])
     for device in Trial.devices {
-      let weights = try device.conv2DWeights(weight, bias: nil)
+      let weights = try device.conv2DWeights(weight, bias: nil, arithmetic)
       let alone = try pictures.flatMap { try device.conv2D($0, weights, Conv2DGeometry(padding: 1)).array }
       #expect(try device.conv2D(together, weights, Conv2DGeometry(padding: 1)).array == alone)
     }
   }
 
   /// The pieces in which a map is worked through do not matter either: only the instruction set may.
-  @Test func piecesDoNotMatter() throws {
+  @Test(arguments: [ConvolutionArithmetic.fp32, .int16])
+  func piecesDoNotMatter(_ arithmetic: ConvolutionArithmetic) throws {
     var numbers = Numbers(seed: 43)
     let x = numbers.tensor([1, 13, 21, 48])
     let weight = numbers.parameter([70, 48, 3, 3], .float16)
     let results = try Trial.devices.prefix(5).map { device in
-      try device.conv2D(x, device.conv2DWeights(weight, bias: nil), Conv2DGeometry(padding: 1)).array
+      try device.conv2D(x, device.conv2DWeights(weight, bias: nil, arithmetic), Conv2DGeometry(padding: 1)).array
     }
     #expect(results.allSatisfy { $0 == results[0] })
   }
 
   /// A map that is small and one that is not: who shares what must not change a bit of the result.
-  @Test func smallMapsAreLikeLargeOnes() throws {
+  @Test(arguments: [ConvolutionArithmetic.fp32, .int16])
+  func smallMapsAreLikeLargeOnes(_ arithmetic: ConvolutionArithmetic) throws {
     var numbers = Numbers(seed: 47)
     let weight = numbers.parameter([70, 150, 3, 3], .float16)
     let x = numbers.tensor([1, 13, 18, 150])
@@ -121,7 +138,8 @@ import Testing
           sizes.winogradSmallMap = smallMap
           sizes.winogradSmallMapChannels = channels
           let device = try CPUDevice(threads: 2, sizes: sizes, instructionSet: set)
-          return try device.conv2D(x, device.conv2DWeights(weight, bias: nil), Conv2DGeometry(padding: 1)).array
+          let weights = try device.conv2DWeights(weight, bias: nil, arithmetic)
+          return try device.conv2D(x, weights, Conv2DGeometry(padding: 1)).array
         }
       }
       #expect(results.allSatisfy { $0 == results[0] }, "\(set)")

@@ -195,7 +195,9 @@ VECTOR_FUNCTION int_vector vector_odd_weights(int_vector bytes) {
 
 /// Adds in each lane the two products of 16-bit numbers.
 VECTOR_FUNCTION int_vector vector_add_pairs(int_vector sums, int_vector a, int_vector b) {
-#if VECTOR_LANES == 16 && defined(__AVX512BW__)
+#if defined(__AVX512VNNI__)
+  return (int_vector)__builtin_ia32_vpdpwssd512(sums, a, b);
+#elif VECTOR_LANES == 16 && defined(__AVX512BW__)
   typedef int16_t short_vector __attribute__((vector_size(64)));
   return sums + (int_vector)__builtin_ia32_pmaddwd512((short_vector)a, (short_vector)b);
 #elif VECTOR_LANES == 8
@@ -233,6 +235,12 @@ VECTOR_FUNCTION float_vector vector_from_bits(int_vector v) { return (float_vect
 VECTOR_FUNCTION int_vector vector_pack_low_bytes(int_vector a, int_vector b, int_vector c, int_vector d) {
   return (a & 0xFF) | (b & 0xFF) << 8 | (c & 0xFF) << 16 | d << 24;
 }
+
+/// The lower halves of two vectors' lanes side by side, a's lowest.
+VECTOR_FUNCTION int_vector vector_pack_low_halves(int_vector a, int_vector b) { return (a & 0xFFFF) | b << 16; }
+
+/// The square root of each lane.
+VECTOR_FUNCTION float_vector vector_root(float_vector v) { return __builtin_elementwise_sqrt(v); }
 
 /// The smallest lane, if none is NaN.
 VECTOR_FUNCTION float vector_minimum(float_vector v) { return __builtin_reduce_min(v); }

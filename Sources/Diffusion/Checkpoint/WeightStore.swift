@@ -33,8 +33,8 @@ public final class WeightStore {
   ///
   /// - Parameters:
   ///   - prefetches: whether a weight's bytes are read ahead once it is taken.
-  ///   - rule: which linear layers are int8; nil for none.
-  ///   - quantized: where these are; nil where nothing will be computed.
+  ///   - rule: which layers are rounded; nil for none.
+  ///   - quantized: where linear ones are; nil where nothing will be computed.
   init(
     component: String, folder: String, files: [SafetensorsFile], prefetches: Bool, rule: QuantizationRule? = nil,
     quantized: QuantizedWeights? = nil
@@ -93,6 +93,11 @@ public final class WeightStore {
     let (parameter, _) = try claim(name, shape: shape)
     mappedBytes += QuantizedParameter.recordByteCount(shape)
     return try quantized?.layer(name).map { .quantized($0) } ?? .stored(parameter)
+  }
+
+  /// What a convolution may be multiplied in.
+  func arithmetic(_ name: String) -> ConvolutionArithmetic {
+    rule?.selects(component: component, name: name) == true ? .int16 : .fp32
   }
 
   /// Finds a weight, marks it as taken and checks its shape. Nothing of it is read.

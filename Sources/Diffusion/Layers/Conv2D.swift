@@ -7,8 +7,7 @@ struct Conv2D: Sendable {
 
   init(_ weights: ModuleWeights, _ inChannels: Int, _ outChannels: Int, kernel: Int = 3) throws {
     device = weights.device
-    packed = try device.conv2DWeights(
-      weights.take("weight", [outChannels, inChannels, kernel, kernel]), bias: weights.take("bias", [outChannels]))
+    packed = try weights.convolution(inChannels, outChannels, kernel: kernel)
   }
 
   /// `conv(x) + channelAddend[n, out] + residual`. The default geometry keeps the size.

@@ -44,6 +44,13 @@ struct ModuleWeights {
     }
   }
 
+  /// Takes the weight and the bias of a convolution with a square kernel.
+  func convolution(_ inChannels: Int, _ outChannels: Int, kernel: Int) throws -> Conv2DWeights {
+    try device.conv2DWeights(
+      take("weight", [outChannels, inChannels, kernel, kernel]), bias: take("bias", [outChannels]),
+      store.arithmetic(qualified("weight")))
+  }
+
   /// Takes a small tensor, expanded to fp32.
   func vector(_ name: String, _ count: Int) throws -> Tensor {
     try device.vector(take(name, [count]))

@@ -6,7 +6,7 @@ extension DiffusionPipeline {
   /// - Parameters:
   ///   - folder: the one that holds `model_index.json`.
   ///   - device: computes, and packs the weights for itself.
-  ///   - quantization: which linear layers are int8; nil for none. Their weights are made, which takes some seconds for a large
+  ///   - quantization: which layers are rounded; nil for none. Weights of linear ones are made, which takes some seconds for a large
   ///     model, and kept for the next time.
   ///   - progress: told the share that is loaded, 0…1, before each tensor and at the end. What it throws ends the loading at
   ///     once: reading a large checkpoint takes minutes from a slow disk, and whoever asks to stop should not wait for it.

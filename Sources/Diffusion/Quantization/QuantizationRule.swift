@@ -1,7 +1,7 @@
-/// Which linear layers are int8.
+/// Which layers are rounded: linear layers to int8, convolutions to int16.
 ///
 /// Layers are judged by their kind: what a layer does in its block decides how wide its inputs spread, far more than where the block is.
-/// `FidelityBenchmark MODEL --sensitivity` measures, one kind at a time, how far the UNet's output moves when that kind alone is int8.
+/// `FidelityBenchmark MODEL --sensitivity` measures, one kind at a time, how far the UNet's output moves when that kind alone is rounded.
 public struct QuantizationRule: Sendable, Equatable {
   /// What a layer is in its block. The name is the one that the benchmark prints.
   public enum Kind: String, Sendable, CaseIterable {
@@ -29,8 +29,18 @@ public struct QuantizationRule: Sendable, Equatable {
     case textOutput = "text.fc2"
     /// Text encoders: the projection of the pooled text. One row.
     case textProjection = "text.projection"
+    /// 3×3 convolutions, in int16. The first and the last of each network are none of these: they are little work.
+    case unetConvolution = "unet.conv"
+    case decoderConvolution = "decoder.conv"
+    case encoderConvolution = "encoder.conv"
 
-    /// The kind of a layer by its name in the checkpoint; nil for what is no linear layer, and for the VAE, whose few are too little work.
+    /// Whether it is a convolution.
+    public var isConvolution: Bool {
+      self == .unetConvolution || self == .decoderConvolution || self == .encoderConvolution
+    }
+
+    /// The kind of a layer by its name in the checkpoint; nil for what is neither a linear layer nor one of these convolutions, and
+    /// for linear layers of the VAE, which are few and too little work.
     init?(component: String, name: String) {
       guard name.hasSuffix(".weight") else { return nil }
       let path = name.dropLast(".weight".count)
@@ -72,16 +82,20 @@ public struct QuantizationRule: Sendable, Equatable {
           self = .feedForwardInput
         } else if ends(".ff.net.2") {
           self = .feedForwardOutput
+        } else if ends(".conv1", ".conv2", ".conv") {
+          self = .unetConvolution
         } else {
           return nil
         }
+      } else if component == "vae", ends(".conv1", ".conv2", ".conv") {
+        self = path.hasPrefix("encoder.") ? .encoderConvolution : .decoderConvolution
       } else {
         return nil
       }
     }
   }
 
-  /// The kinds that are int8.
+  /// The kinds that are rounded.
   public var kinds: Set<Kind>
 
   /// A rule of one's own, to measure with.
@@ -93,7 +107,7 @@ public struct QuantizationRule: Sendable, Equatable {
   public static let measured = QuantizationRule(
     Set(Kind.allCases).subtracting([.shortcut, .embedding, .textProjection]))
 
-  /// Whether a weight is taken in int8.
+  /// Whether a layer is rounded.
   func selects(component: String, name: String) -> Bool {
     Kind(component: component, name: name).map(kinds.contains) ?? false
   }

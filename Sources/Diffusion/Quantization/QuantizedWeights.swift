@@ -71,9 +71,9 @@ struct QuantizationSource {
     layers = files.flatMap { file in
       file.tensors.values.compactMap { tensor -> Layer? in
         let name = WeightNames.current(tensor.name, component: component)
-        guard QuantizationRule.Kind(component: component, name: name) != nil, tensor.dtype.parameterType != nil else {
-          return nil
-        }
+        guard let kind = QuantizationRule.Kind(component: component, name: name), !kind.isConvolution,
+          tensor.dtype.parameterType != nil
+        else { return nil }
         let shape =
           tensor.shape.count == 4 && tensor.shape.suffix(2) == [1, 1] ? Array(tensor.shape.prefix(2)) : tensor.shape
         guard QuantizedParameter.canHold(shape) else { return nil }

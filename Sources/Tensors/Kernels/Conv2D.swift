@@ -25,8 +25,8 @@ extension CPUDevice {
       residual: residual?.pointer)
     if window.suitsWinograd(inputs: weights.inChannels) {
       winograd(
-        x, stored, window, normalization: normalization.map { normCoefficients(x, $0) }, channelAddend: channelAddend,
-        residual: residual, into: result)
+        x, stored, window, weights.arithmetic, normalization: normalization.map { normCoefficients(x, $0) },
+        channelAddend: channelAddend, residual: residual, into: result)
       return result
     }
     let x = normalization.map { groupNormKernel(x, $0) } ?? x

@@ -22,14 +22,15 @@ extension CPUDevice {
   ///   - normalization: coefficients of the group normalisation in front, nil for none.
   ///   - residual: of the result's shape.
   func winograd(
-    _ x: Tensor, _ weights: StoredWeights, _ window: ConvolutionWindow, normalization: NormCoefficients?,
-    channelAddend: Tensor?, residual: Tensor?, into result: Tensor
+    _ x: Tensor, _ weights: StoredWeights, _ window: ConvolutionWindow, _ arithmetic: ConvolutionArithmetic,
+    normalization: NormCoefficients?, channelAddend: Tensor?, residual: Tensor?, into result: Tensor
   ) {
     let grid = WinogradGrid(window, sizes)
     let tiles = x.shape[0] * grid.rows * grid.columns
     let isSmall = tiles <= sizes.winogradSmallMap
     let layout = kernels.winogradLayout(
-      inputs: x.shape[3], tiles: isSmall ? tiles : grid.largestBlock, step: grid.step)
+      inputs: x.shape[3], tiles: isSmall ? tiles : grid.largestBlock, step: grid.step,
+      isRounded: arithmetic == .int16)
     let biases = paddedBiases(
       weights.bias, channelAddend, batch: x.shape[0], outputs: result.shape[3], width: layout.panelWidth)
     let call = WinogradCall(
@@ -56,15 +57,16 @@ extension CPUDevice {
     unsafe scratch.withBuffer((panels + passes - 1) / passes * panelCount) { frequencies in
       for pass in 0..<passes {
         let part = panels * pass / passes..<panels * (pass + 1) / passes
-        let runs = (layout.inputs + sizes.winogradRun - 1) / sizes.winogradRun
+        // What is rounded together is one run.
+        let runChannels = layout.isRounded ? layout.stretch : sizes.winogradRun
+        let runs = (layout.inputs + runChannels - 1) / runChannels
         pool.run(count: part.count * runs) { index in
           let (panel, run) = index.quotientAndRemainder(dividingBy: runs)
-          let first = run * sizes.winogradRun
+          let first = run * runChannels
           unsafe transformWeights(
             call, weight, format, panel: part.lowerBound + panel,
-            channels: first..<min(first + sizes.winogradRun, layout.inputs),
-            into: frequencies + panel * panelCount + first * layout.panelWidth,
-            stride: layout.weightStride(channels: layout.inputs))
+            channels: first..<min(first + runChannels, layout.inputs), held: 0..<layout.inputs,
+            into: frequencies + panel * panelCount)
         }
         // Enough pieces for every thread even if the map has one block; each piece transforms its input itself.
         let blocks = call.x.shape[0] * call.grid.count
@@ -90,12 +92,12 @@ extension CPUDevice {
       let (frequencies, sums) = unsafe (memory, memory + layout.inputCount)
       unsafe call.withSource(picture: picture, tiles) { source in
         unsafe kernels.winogradInput(
-          source, rows: rows, columns: columns, layout, scratch: memory + staging, into: frequencies)
+          source, rows: rows, columns: columns, layout, scratch: memory + staging, into: frequencies, firstRow: 0)
       }
       for (number, panel) in panels.enumerated() {
         unsafe kernels.winogradMultiply(
           frequencies, channels: 0..<layout.inputs, weights + number * layout.weightCount(channels: layout.inputs),
-          frequencyStride: layout.weightStride(channels: layout.inputs), tiles: rows * columns, layout, into: sums)
+          tiles: rows * columns, layout, into: sums)
         unsafe kernels.winogradOutput(
           sums, rows: rows, columns: columns, layout, into: call.target(picture: picture, tiles, panel: panel))
       }
@@ -108,7 +110,7 @@ extension CPUDevice {
     let (grid, layout) = (call.grid, call.layout)
     let blocks = call.x.shape[0] * grid.count
     let starts = call.blockStarts
-    let part = min(layout.inputs, sizes.winogradSmallMapChannels)
+    let part = min(layout.inputs, layout.isRounded ? layout.stretch : sizes.winogradSmallMapChannels)
     unsafe scratch.withBuffer(layout.inputCount) { frequencies in
       pool.run(count: blocks) { block in
         let (picture, index) = block.quotientAndRemainder(dividingBy: grid.count)
@@ -117,8 +119,8 @@ extension CPUDevice {
         unsafe scratch.withBuffer(layout.inputScratch(rows: rows, columns: columns)) { staging in
           unsafe call.withSource(picture: picture, tiles) { source in
             unsafe kernels.winogradInput(
-              source, rows: rows, columns: columns, layout, scratch: staging,
-              into: frequencies + starts[block] * layout.rowStride)
+              source, rows: rows, columns: columns, layout, scratch: staging, into: frequencies,
+              firstRow: starts[block])
           }
         }
       }
@@ -127,12 +129,10 @@ extension CPUDevice {
           let weights = unsafe sums + layout.sumCount
           for first in stride(from: 0, to: layout.inputs, by: part) {
             let channels = first..<min(first + part, layout.inputs)
-            let frequencyStride = layout.weightStride(channels: channels.count)
             unsafe transformWeights(
-              call, weight, format, panel: panel, channels: channels, into: weights, stride: frequencyStride)
+              call, weight, format, panel: panel, channels: channels, held: channels, into: weights)
             unsafe kernels.winogradMultiply(
-              frequencies, channels: channels, weights, frequencyStride: frequencyStride, tiles: layout.tiles, layout,
-              into: sums)
+              frequencies, channels: channels, weights, tiles: layout.tiles, layout, into: sums)
           }
           for block in 0..<blocks {
             let (picture, index) = block.quotientAndRemainder(dividingBy: grid.count)
@@ -146,15 +146,15 @@ extension CPUDevice {
     }
   }
 
-  /// The frequencies of some input channels of one panel, `stride` floats from one frequency to the next.
+  /// The frequencies of some input channels of one panel, into memory that holds those of `held`.
   private func transformWeights(
     _ call: WinogradCall, _ weight: UnsafeRawPointer, _ format: WeightFormat, panel: Int, channels: Range<Int>,
-    into target: UnsafeMutablePointer<Float>, stride: Int
+    held: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) {
-    unsafe scratch.withBuffer(9 * channels.count * call.layout.lanes) { staging in
+    unsafe scratch.withBuffer(call.layout.weightScratch(channels: channels.count)) { staging in
       unsafe kernels.winogradWeights(
-        weight, format, inputs: call.layout.inputs, outputs: call.outputs(panel), channels: channels,
-        quarter: call.quarter(panel), scratch: staging, into: target, frequencyStride: stride)
+        weight, format, outputs: call.outputs(panel), channels: channels, held: held, quarter: call.quarter(panel),
+        call.layout, scratch: staging, into: target)
     }
   }
 

@@ -43,11 +43,11 @@ public final class PlanningDevice: Device, @unchecked Sendable {
   }
 
   /// Keeps the extents.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+    -> Conv2DWeights
+  {
     try countExpansion(bias)
-    return Conv2DWeights(
-      inChannels: weight.shape[1], outChannels: weight.shape[0], kernelHeight: weight.shape[2],
-      kernelWidth: weight.shape[3], packed: NoWeights())
+    return Conv2DWeights(weight, arithmetic, packed: NoWeights())
   }
 
   /// Zeros of the weight's shape: nothing of the file is read.

@@ -55,8 +55,10 @@ public final class ProfilingDevice: Device, @unchecked Sendable {
   }
 
   /// The base's.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
-    try base.conv2DWeights(weight, bias: bias)
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+    -> Conv2DWeights
+  {
+    try base.conv2DWeights(weight, bias: bias, arithmetic)
   }
 
   /// The base's.

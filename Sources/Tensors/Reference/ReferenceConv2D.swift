@@ -1,12 +1,10 @@
 extension ReferenceDevice {
-  /// Expands the weight and its bias to fp32.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
-    precondition(
-      weight.shape.count == 4, "\(weight.name): a convolution weight is [out, in, kh, kw], not \(weight.shape)")
-    precondition(bias == nil || bias?.shape == [weight.shape[0]], "\(weight.name): bias does not match")
-    return Conv2DWeights(
-      inChannels: weight.shape[1], outChannels: weight.shape[0], kernelHeight: weight.shape[2],
-      kernelWidth: weight.shape[3], packed: Packed(weight: Self.expanded(weight), bias: bias.map(Self.expanded)))
+  /// Expands the weight and its bias to fp32, and multiplies exactly whatever may be rounded.
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+    -> Conv2DWeights
+  {
+    Conv2DWeights(
+      weight, arithmetic, packed: Packed(weight: Self.expanded(weight), bias: bias.map(Self.expanded)))
   }
 
   /// The definition: seven nested loops; a position outside of the input contributes nothing.

@@ -60,8 +60,9 @@ enum Settings {
     "threads", "N", "Threads that compute.", defaultText: "the cores this process may use")
   static let precision = Setting<PrecisionName>(
     "precision", "PRECISION",
-    "fp32, or int8: linear layers in 8-bit integers, about half of the UNet's time and two thirds of the memory for a small, "
-      + "measured difference (Docs/numerics.md). The int8 weights are made once and kept on disk.", default: .fp32)
+    "fp32, or int8: linear layers in 8-bit integers and convolutions in 16-bit ones, about half of the time and two thirds of the "
+      + "memory for a small, measured difference (Docs/numerics.md). The int8 weights are made once and kept on disk.",
+    default: .fp32)
   static let cacheDirectory = Setting<String>(
     "cache-dir", "DIR", "Where int8 weights are kept. They may be deleted at any time.",
     defaultText: "the model's folder; if that is read-only, $CACHE_DIRECTORY or ~/.cache/tintype")

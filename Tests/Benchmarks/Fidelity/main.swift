@@ -4,7 +4,7 @@ internal import Tensors
 
 // FidelityBenchmark MODEL [WIDTHxHEIGHT] [--cache DIR] [--seeds N] [--sensitivity]: how far int8 is from fp32, on the same model, prompt and
 // seeds: relative error of the prompt's encoding and of the UNet's output, PSNR and SSIM of the picture, and what both take. With
-// --sensitivity, each kind of layer is int8 alone.
+// --sensitivity, each kind of layer is rounded alone.
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 let values = Dictionary(zip(arguments, arguments.dropFirst()), uniquingKeysWith: { first, _ in first })
@@ -27,7 +27,7 @@ try trial.measure("int8", Quantization(cacheFolder: cache))
 if measuresSensitivity {
   print("")
   try trial.measure(
-    "all that can be int8", Quantization(rule: .init(Set(QuantizationRule.Kind.allCases)), cacheFolder: cache))
+    "all that can be", Quantization(rule: .init(Set(QuantizationRule.Kind.allCases)), cacheFolder: cache))
   for kind in QuantizationRule.Kind.allCases {
     try trial.measure("\(kind.rawValue) alone", Quantization(rule: .init([kind]), cacheFolder: cache))
   }

@@ -2,17 +2,17 @@ internal import Tensors
 
 /// 3×3 convolutions, with group norm and SiLU in front, upsampled and with stride 2: GFLOP/s are those of the direct sum, whatever
 /// was multiplied.
-func benchmarkConvolutions(_ device: CPUDevice) throws {
+func benchmarkConvolutions(_ device: CPUDevice, _ arithmetic: ConvolutionArithmetic) throws {
   let shapes = [
     (512, 128, 128), (512, 256, 128), (256, 256, 256), (128, 512, 512), (64, 512, 512), (64, 320, 320), (32, 640, 640),
     (16, 1280, 1280), (16, 2560, 1280), (512, 128, 3), (64, 4, 320), (64, 320, 4),
   ]
   for (side, inputs, outputs) in shapes {
-    let name = "conv \(side)² \(inputs)→\(outputs)"
+    let name = "conv \(arithmetic) \(side)² \(inputs)→\(outputs)"
     guard selection.wants(name) else { continue }
     var numbers = Numbers()
     let x = numbers.tensor([1, side, side, inputs])
-    let weights = try device.conv2DWeights(numbers.parameter([outputs, inputs, 3, 3]), bias: nil)
+    let weights = try device.conv2DWeights(numbers.parameter([outputs, inputs, 3, 3]), bias: nil, arithmetic)
     let norm = GroupNormalization(
       groups: inputs < 32 ? 1 : 32, epsilon: 1e-6, scale: numbers.tensor([inputs]), bias: numbers.tensor([inputs]),
       activation: .silu)
@@ -26,12 +26,12 @@ func benchmarkConvolutions(_ device: CPUDevice) throws {
     }
   }
   for (side, channels) in [(256, 256), (128, 512), (64, 640), (32, 1280)] {
-    let name = "upsampled \(side)² \(channels)→\(channels)"
+    let name = "upsampled \(arithmetic) \(side)² \(channels)→\(channels)"
     guard selection.wants(name) else { continue }
     var numbers = Numbers()
     let x = numbers.tensor([1, side / 2, side / 2, channels])
     let operations = 2 * Double(side * side) * Double(channels * channels)
-    let weights = try device.conv2DWeights(numbers.parameter([channels, channels, 3, 3]), bias: nil)
+    let weights = try device.conv2DWeights(numbers.parameter([channels, channels, 3, 3]), bias: nil, arithmetic)
     try report(name, 9 * operations, device) {
       _ = try device.conv2D(x, weights, Conv2DGeometry(padding: 1, resizedTo: (side, side)))
     }
@@ -41,6 +41,7 @@ func benchmarkConvolutions(_ device: CPUDevice) throws {
       _ = try device.conv2D(x, quarters, Conv2DGeometry(padding: 1))
     }
   }
+  guard arithmetic == .fp32 else { return }
   for (side, inputs, outputs) in [(64, 320, 320), (32, 640, 640), (512, 128, 128), (128, 512, 512)] {
     let name = "stride 2, \(side)² \(inputs)→\(outputs)"
     guard selection.wants(name) else { continue }

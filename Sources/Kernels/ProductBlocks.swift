@@ -1,29 +1,35 @@
-/// How a part of a linear layer is cut up; all cuts into nearly equal pieces.
-struct LinearBlocks {
+/// How a part of a linear layer, or of a convolution by products, is cut up; all cuts into nearly equal pieces.
+struct ProductBlocks {
   /// Floats of the column panels that are expanded at a time: 512 KB, half of a server's second-level cache.
   @inline(__always) private static var groupFloats: Int { 128 << 10 }
 
   private let rowCount: Int
   private let columnCount: Int
-  private let depth: Int
+  private let steps: Int
+  /// Elements of the summed index that are cut nowhere: the taps of a kernel.
+  let taps: Int
   /// Columns of the result in a column panel: half its width if the other half are gates.
   let panelColumns: Int
   /// Row panels.
   let rowBlocks: Int
   /// Groups of column panels, and the panels of the largest one.
   let groups: Int, groupPanels: Int
-  /// Stretches of the summed index, and the length of all but the last, a multiple of 16.
+  /// Stretches of the summed index, and the steps of all but the last.
   let stretches: Int, stretchLength: Int
 
-  init(rows: Int, columns: Int, depth: Int, isGated: Bool) {
-    (rowCount, columnCount, self.depth) = (rows, columns, depth)
+  /// - Parameters:
+  ///   - steps: of the summed index: features, or channels with `taps` each.
+  ///   - granularity: the length of a stretch is a multiple of it.
+  ///   - isGated: whether half of a panel's columns are gates.
+  init(rows: Int, columns: Int, steps: Int, taps: Int = 1, granularity: Int, isGated: Bool = false) {
+    (rowCount, columnCount, self.steps, self.taps) = (rows, columns, steps, taps)
     rowBlocks = Self.parts(of: rows, PanelShape.rows)
     panelColumns = isGated ? Vector.scalarCount : PanelShape.width
     let panels = Self.parts(of: columns, panelColumns)
-    let wanted = Self.parts(of: depth, PanelShape.depth)
-    stretchLength = Self.parts(of: Self.parts(of: depth, wanted), 16) &* 16
-    stretches = Self.parts(of: depth, stretchLength)
-    groups = Self.parts(of: panels, max(1, Self.groupFloats / (stretchLength &* PanelShape.width)))
+    let wanted = Self.parts(of: steps, max(1, PanelShape.depth / taps))
+    stretchLength = Self.parts(of: Self.parts(of: steps, wanted), granularity) &* granularity
+    stretches = Self.parts(of: steps, stretchLength)
+    groups = Self.parts(of: panels, max(1, Self.groupFloats / (stretchLength &* taps &* PanelShape.width)))
     groupPanels = Self.parts(of: panels, groups)
   }
 
@@ -31,7 +37,7 @@ struct LinearBlocks {
   private static func parts(of count: Int, _ size: Int) -> Int { (count &+ size &- 1) / size }
 
   /// Floats of a column panel.
-  var columnPanelFloats: Int { stretchLength &* PanelShape.width }
+  var columnPanelFloats: Int { stretchLength &* taps &* PanelShape.width }
 
   /// Floats of one row panel, the group's column panels, and the sums: a tile that is finished at once, or those of
   /// all the group's tiles.
@@ -56,7 +62,7 @@ struct LinearBlocks {
   /// A stretch of the summed index.
   @inline(__always)
   func steps(_ stretch: Int) -> Range<Int> {
-    stretch &* stretchLength..<min((stretch &+ 1) &* stretchLength, depth)
+    stretch &* stretchLength..<min((stretch &+ 1) &* stretchLength, steps)
   }
 
   /// The rows of a row panel, counted from the part's first.
