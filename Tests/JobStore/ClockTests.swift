@@ -24,7 +24,7 @@ import Testing
 
   @Test func aLivingWorkersLeaseIsPutRightByItsHeartbeat() async throws {
     try await withQueue { queue in
-      let worker = try await queue.worker()
+      let worker = try await queue.worker(lease: .seconds(20))
       try await queue.sql("UPDATE tintype.workers SET lease_until = lease_until + interval '1 hour'")
       #expect(try await queue.store.heartbeat(worker: worker, running: []) == HeartbeatReply())
       #expect(try await queue.value("SELECT lease_until < now() + interval '21 s' FROM tintype.workers"))

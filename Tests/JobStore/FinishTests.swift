@@ -147,7 +147,7 @@ import Testing
   /// The fate of a job in SQL is that of `JobState.after`, for every outcome, with and without a cancel, last or not.
   @Test func fatesAreThoseOfTheTransitionFunction() async throws {
     try await withQueue { queue in
-      let worker = try await queue.worker(lease: .seconds(600))
+      let worker = try await queue.worker()
       let outcomes: [(String, Bool, AttemptOutcome)] = [
         ("succeeded", false, .succeeded), ("failed", false, .failed(isPermanent: false)),
         ("failed", true, .failed(isPermanent: true)), ("timed_out", false, .timedOut), ("cancelled", false, .cancelled),

@@ -119,7 +119,7 @@ import Testing
   @Test func aClaimWhoseAnswerWasLostIsGivenBack() async throws {
     try await withQueue { queue in
       let id = try await queue.insert()
-      let worker = try await queue.worker()
+      let worker = try await queue.worker(lease: .seconds(20))
       let job = try await queue.claimOne(worker)
       // Just claimed: the answer may still be on its way.
       _ = try await queue.store.heartbeat(worker: worker, running: [])

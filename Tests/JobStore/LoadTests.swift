@@ -11,7 +11,7 @@ import Testing
     try await withQueue { queue in
       // What the planner believes: many jobs are ready, none runs or is blocked. Then 2,000 of each.
       try await queue.sql("ALTER TABLE tintype.jobs SET (autovacuum_enabled = off)")
-      let worker = try await queue.worker(lease: .seconds(600))
+      let worker = try await queue.worker()
       let parent = try await queue.insert()
       try await queue.sql("INSERT INTO tintype.jobs (prompt, priority) SELECT 'x', 1 FROM generate_series(1, 4000)")
       try await queue.sql("ANALYZE tintype.jobs, tintype.attempts")
@@ -52,7 +52,7 @@ import Testing
         try await queue.sql("ALTER TABLE tintype.\(table) SET (autovacuum_enabled = off)")
         try await queue.sql("ANALYZE tintype.\(table)")
       }
-      let worker = try await queue.worker(lease: .seconds(600))
+      let worker = try await queue.worker()
       let images = """
         [{"index": 0, "path": "1.png", "sha256": "\(String(repeating: "ab", count: 32))", "bytes": 1, "width": 8, "height": 8,
           "seed": 1}]
@@ -121,7 +121,7 @@ import Testing
         "INSERT INTO tintype.jobs (prompt, run_at, deadline) SELECT 'x', now() + interval '1 h', now() + interval '2 h' FROM generate_series(1, 1000)"
       )
       try await queue.sql("INSERT INTO tintype.jobs (prompt, priority) SELECT 'over', 1 FROM generate_series(1, 1000)")
-      let worker = try await queue.worker(lease: .seconds(600))
+      let worker = try await queue.worker()
       try await queue.sql("SELECT tintype.cancel(id) FROM tintype.jobs WHERE prompt = 'over'")
       // Throttles the key's jobs, two hundred at a look.
       for _ in 0..<12 { try await queue.sql("SELECT FROM tintype.claim(\(worker), '{default}', '{m}', 1)") }

@@ -56,7 +56,7 @@ struct TestQueue: Sendable {
 
   /// A worker, by default of queue `default` and model `m`.
   @discardableResult
-  func worker(queues: [String] = ["default"], lease: Duration = .seconds(20)) async throws -> WorkerID {
+  func worker(queues: [String] = ["default"], lease: Duration = .seconds(600)) async throws -> WorkerID {
     try await store.register(
       WorkerRegistration(
         name: "w", host: "h", processID: 1, version: "0", queues: queues, models: ["m"], slots: 4, lease: lease))

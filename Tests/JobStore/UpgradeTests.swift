@@ -39,7 +39,7 @@ import Testing
         send(
           "register", .text("old"), .text("h"), .int(1), .text("0"), .textArray(["default"]), .textArray(["m"]),
           .int(1),
-          .text("20 seconds"))
+          .text("10 minutes"))
       ).decode("id")
     }
 
