@@ -64,6 +64,32 @@ import Testing
     #expect(try Self.noise(none) == Self.noise(model.pipeline(.cpu)))
   }
 
+  /// A kind of convolution alone moves what it is part of, by less than a percent (a layer's result by 0.1 %), and nothing before it.
+  @Test(arguments: GoldenModel.all)
+  func convolutionsAreRoundedWhereTheRuleSaysSo(_ model: GoldenModel) throws {
+    let cache = CacheFolder()
+    func traces(_ kinds: Set<QuantizationRule.Kind>) throws -> (noise: [Float], picture: [Float]) {
+      let pipeline = try DiffusionPipeline.load(
+        from: model.folder, device: CPUDevice(threads: 2),
+        quantization: Quantization(rule: QuantizationRule(kinds), cacheFolder: cache.path))
+      let trace = TraceRecorder()
+      _ = try pipeline.generate(Self.request, trace: trace)
+      let tensors = ["noise_pred_0", "decoded"].map { name -> [Float] in
+        guard case .float32(let values) = trace.entries.first(where: { $0.name == name })?.values else { return [] }
+        return values
+      }
+      return (tensors[0], tensors[1])
+    }
+    let exact = try traces([])
+    let unet = try traces([.unetConvolution])
+    #expect((1e-6..<0.01).contains(Self.relativeError(unet.noise, exact.noise)))
+    let decoder = try traces([.decoderConvolution])
+    #expect(decoder.noise == exact.noise)
+    #expect((1e-6..<0.01).contains(Self.relativeError(decoder.picture, exact.picture)))
+    let encoder = try traces([.encoderConvolution])
+    #expect(encoder.noise == exact.noise && encoder.picture == exact.picture)
+  }
+
   /// Every instruction set computes the same integers, so pictures differ by the rounding of the fp32 parts alone.
   @Test func threadsDoNotMatter() throws {
     let cache = CacheFolder()
