@@ -126,6 +126,7 @@ let package = Package(
         .embedInCode("V0020__guard.sql"),
         .embedInCode("V0021__claim_of_one.sql"),
         .embedInCode("V0022__ends.sql"),
+        .embedInCode("V0023__waiting_for_a_worker.sql"),
       ], swiftSettings: strict),
     .target(name: "JobStore", dependencies: ["Postgres", "Jobs", "Migrations"], swiftSettings: strict),
     .target(

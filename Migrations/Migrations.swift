@@ -44,4 +44,5 @@ public let migrations: [Migration] = [
   Migration("V0020__guard", PackageResources.V0020__guard_sql),
   Migration("V0021__claim_of_one", PackageResources.V0021__claim_of_one_sql),
   Migration("V0022__ends", PackageResources.V0022__ends_sql),
+  Migration("V0023__waiting_for_a_worker", PackageResources.V0023__waiting_for_a_worker_sql),
 ]

@@ -2171,7 +2171,7 @@ CREATE VIEW tintype.job_status AS
                 WHEN j.throttled THEN 'another job with its concurrency_key to end'::text
                 WHEN (NOT (EXISTS ( SELECT
                    FROM tintype.workers w
-                  WHERE ((w.ended_at IS NULL) AND (w.lease_until > now()) AND (w.desired = 'run'::text) AND (j.queue = ANY (w.queues)) AND ((j.model IS NULL) OR (j.model = ANY (w.models))))))) THEN (format('a worker for queue %s'::text, j.queue) || COALESCE(format(' with model %s'::text, j.model), ''::text))
+                  WHERE ((w.ended_at IS NULL) AND (w.lease_until > now()) AND (w.desired = 'run'::text) AND (j.queue = ANY (w.queues)) AND ((j.model IS NULL) OR (j.model = ANY (w.models))))))) THEN (format('a worker for queue %s'::text, j.queue) || COALESCE((' with model '::text || j.model), ''::text))
                 ELSE 'a free worker'::text
             END
             ELSE NULL::text

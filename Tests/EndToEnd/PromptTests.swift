@@ -6,8 +6,8 @@ import Testing
 ///
 /// That pictures equal diffusers' is tested elsewhere, against files. These tests need no files: they would fail if text never
 /// reached the UNet, if one of the two encoders' halves were lost, or if the goldens had been made with the same mistake. Each
-/// bound lies between what the right and the wrong words give over 16 seeds, at least 20 levels (or half the smallest right
-/// value) from both.
+/// bound lies between what the right and the wrong words give over 16 seeds, at least 20 levels (or a third of the smallest
+/// right value) from both.
 @Suite struct PromptTests {
   /// Sky and ground of every picture are read here, away from the horizon and from the edges.
   private static let sky = 0.03..<0.31
@@ -65,6 +65,31 @@ import Testing
     #expect(try share("pine trees", isNeedle) > 0.03)
     for other in ["autumn trees", "pine trees"] { #expect(try share(other, isBlossom) < 0.005, "\(other)") }
     for other in ["autumn trees", "a cherry tree"] { #expect(try share(other, isNeedle) < 0.015, "\(other)") }
+  }
+
+  @Test func aThingHasTheColourAndIsOnTheSideThatAreNamed() async throws {
+    func isRed(_ c: Colour) -> Bool { c.red > 150 && c.red > c.green + 70 && c.red > c.blue + 70 }
+    func isYellow(_ c: Colour) -> Bool { c.red > 180 && c.green > 140 && c.blue < 110 && c.red < c.green + 90 }
+    let places = ["boat": "on the sea at noon", "balloon": "over a meadow at noon"]
+    var prompts: [(text: String, colour: String, isLeft: Bool)] = []
+    for (thing, place) in places {
+      for colour in ["red", "yellow"] {
+        for side in ["left", "right"] {
+          prompts.append(("a \(colour) \(thing) on the \(side) \(place)", colour, side == "left"))
+        }
+      }
+    }
+    let pictures = try await Self.pictures(of: prompts.map(\.text))
+    for (text, colour, isLeft) in prompts {
+      let (named, other) = isLeft ? (0.0..<0.5, 0.5..<1.0) : (0.5..<1.0, 0.0..<0.5)
+      for picture in try #require(pictures[text]) {
+        let red = picture.share(columns: named, where: isRed), yellow = picture.share(columns: named, where: isYellow)
+        #expect((colour == "red" ? red : yellow) > 0.02, "\(text): red \(red), yellow \(yellow)")
+        #expect((colour == "red" ? yellow : red) < 0.01, "\(text): red \(red), yellow \(yellow)")
+        let elsewhere = picture.share(columns: other) { isRed($0) || isYellow($0) }
+        #expect(elsewhere < 0.01, "\(text): \(elsewhere) on the other side")
+      }
+    }
   }
 
   /// Four pictures of each prompt, of four steps each: rows inserted by SQL, pictures read from where the rows say.

@@ -142,6 +142,8 @@ import Testing
       #expect(try await queue.store.list(JobFilter(states: [.cancelled, .failed])).map(\.prompt) == ["a"])
       #expect(try await queue.store.list(JobFilter(queue: "burst")).map(\.prompt) == ["b"])
       #expect(try await queue.store.show(job: 99) == nil)
+      let reasons = try await queue.store.list().map(\.waitingFor)
+      #expect(reasons == ["a worker for queue default", "a free worker", nil])
       #expect(try await queue.store.show(job: 2)?.job.waitingFor == "a free worker")
     }
   }
