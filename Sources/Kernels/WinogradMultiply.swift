@@ -27,7 +27,10 @@ extension VectorKernels {
         let panel = unsafe sums + frequency &* layout.sumStride
         let isLast = channel &+ count == channels.upperBound
         let words = layout.words(count)
-        let next = isLast ? channels.lowerBound / layout.stretch &* 36 &+ frequency &+ 1 : slot &+ 36
+        let next =
+          isLast
+          ? channels.lowerBound / layout.stretch &* WinogradLayout.frequencies &+ frequency &+ 1
+          : slot &+ WinogradLayout.frequencies
         let ahead = unsafe nextSlot(
           frequencies + layout.offset(slot: next),
           isLast ? weights + (frequency &+ 1) &* stride : b + words &* PanelShape.width, words: words, tiles: tiles,
@@ -59,13 +62,10 @@ extension VectorKernels {
     rows: Int, depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
     into sums: UnsafeMutablePointer<Float>, isContinued: Bool, ahead: ReadAhead
   ) {
-    var ahead = unsafe ahead
-    forEachTile(rows: rows) { row, count in
+    unsafe forEachTile(rows: rows, ahead) { row, count, ahead in
       unsafe multiplyTile(
         rows: count, depth: depth, a + row &* PanelShape.rowStride, b, into: sums + row &* PanelShape.width,
         isContinued: isContinued, ahead: ahead)
-      unsafe ahead.weights.advance()
-      unsafe ahead.inputs.advance()
     }
   }
 
@@ -75,15 +75,12 @@ extension VectorKernels {
     rows: Int, words: Int, _ a: UnsafePointer<Int32>, _ b: UnsafePointer<Int32>, scales: UnsafePointer<Float>,
     columnScales: UnsafePointer<Float>, into sums: UnsafeMutablePointer<Float>, isContinued: Bool, ahead: ReadAhead
   ) {
-    var ahead = unsafe ahead
-    forEachTile(rows: rows) { row, count in
+    unsafe forEachTile(rows: rows, ahead) { row, count, ahead in
       unsafe multiplyTile(
         RoundedOutput(
           sums: sums + row &* PanelShape.width, scales: scales + row, columnScales: columnScales,
           isContinued: isContinued), rows: count, steps: words, a + row &* PanelShape.pairs,
         left: UnsafeRawPointer(b), right: UnsafeRawPointer(b + Vector.scalarCount), ahead: ahead)
-      unsafe ahead.weights.advance()
-      unsafe ahead.inputs.advance()
     }
   }
 
@@ -103,14 +100,19 @@ extension VectorKernels {
         byteWidth: 4))
   }
 
-  /// Cuts rows into tiles of nearly equal height.
+  /// Cuts rows into tiles of nearly equal height, each of which asks for its share of what comes next.
   @inline(__always)
-  private static func forEachTile(rows: Int, _ body: (_ row: Int, _ count: Int) -> Void) {
+  private static func forEachTile(
+    rows: Int, _ ahead: ReadAhead, _ body: (_ row: Int, _ count: Int, _ ahead: ReadAhead) -> Void
+  ) {
+    var ahead = unsafe ahead
     var parts = (rows &+ PanelShape.rows &- 1) / PanelShape.rows
     var row = 0
     while parts > 0 {
       let count = (rows &- row &+ parts &- 1) / parts
-      body(row, count)
+      unsafe body(row, count, ahead)
+      unsafe ahead.weights.advance()
+      unsafe ahead.inputs.advance()
       row &+= count
       parts &-= 1
     }

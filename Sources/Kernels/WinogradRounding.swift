@@ -49,7 +49,7 @@ extension VectorKernels {
         channel = 0
         while channel < channels {
           let second = unsafe channel &+ lanes < channels ? row.vector(at: channel &+ lanes) : .zero
-          unsafe target.store(pairs(row.vector(at: channel), inverse, second, inverse), at: channel / 2)
+          unsafe target.store(pairs(row.vector(at: channel), second, times: inverse), at: channel / 2)
           channel &+= 2 &* lanes
         }
         unsafe target += layout.rowStride
@@ -92,7 +92,7 @@ extension VectorKernels {
           let (first, second) = (run &+ lane, run &+ lane &+ lanes)
           let x = unsafe first < channels ? rows.vector(at: first &* lanes) : .zero
           let y = unsafe second < channels ? rows.vector(at: second &* lanes) : .zero
-          unsafe words.store(pairs(x, inverse, y, inverse), at: 0)
+          unsafe words.store(pairs(x, y, times: inverse), at: 0)
           unsafe words += PanelShape.width
         }
         run &+= 2 &* lanes
@@ -100,13 +100,13 @@ extension VectorKernels {
     }
   }
 
-  /// Two registers as integers, one of each to a word.
+  /// Two registers, multiplied, as integers, one of each to a word.
   @inline(__always)
-  private static func pairs(_ x: Vector, _ a: Vector, _ y: Vector, _ b: Vector) -> Vector {
+  private static func pairs(_ x: Vector, _ y: Vector, times factor: Vector) -> Vector {
     // At 1.5 · 2²³ a float's last bit is worth 1, so the addition rounds, and the integer is in its low bits.
     let shift = Vector(repeating: 12_582_912)
     return vector_from_bits(
       vector_pack_low_halves(
-        vector_bits(vector_multiply_add(x, a, shift)), vector_bits(vector_multiply_add(y, b, shift))))
+        vector_bits(vector_multiply_add(x, factor, shift)), vector_bits(vector_multiply_add(y, factor, shift))))
   }
 }
