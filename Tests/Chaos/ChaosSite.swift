@@ -135,6 +135,8 @@ final class ChaosSite: Sendable {
       do {
         let worker = try launch("worker-\(place.number)-\(start)", at: place)
         place.current.withLock { $0 = worker }
+        // Closed while it was being started: whoever closed has not seen it, and it would wait for work until it gives up.
+        if !isOpen.withLock({ $0 }) { worker.send(SIGTERM) }
         _ = await worker.exitStatus()
         ended.withLock { $0.append(worker) }
         place.page.endFileFaults()

@@ -1,6 +1,6 @@
 """How long does a claim take with a million jobs waiting and ten million finished? At a steady rate and as fast as it goes;
-and how long while somebody holds a snapshot. Once with the commit's fsync and once without: on a disk that others use the
-fsync is most of it."""
+and how long while somebody holds a snapshot. Once with the commit's fsync and once without, and a transaction of one plain row at
+the same rate: what the disk alone takes."""
 
 import argparse
 import asyncio
@@ -26,6 +26,10 @@ INSERT INTO tintype.attempts (job_id, worker_id, number, outcome, started_at, fi
 """
 
 
+# What a phase's commits do, and what its line in the table says of it.
+NOTES = {"on": "", "off": ", no fsync", "plain": ", a plain row in place of a claim"}
+
+
 async def claim(url: str, worker: int, rate: float, sync: str, deadline: float, times: list) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute(f"SET synchronous_commit = {sync}")
@@ -43,6 +47,20 @@ async def claim(url: str, worker: int, rate: float, sync: str, deadline: float, 
     await connection.close()
 
 
+async def insert(url: str, worker: int, rate: float, sync: str, deadline: float, times: list) -> None:
+    """As many commits as a claim and an end are, of one small row each."""
+    connection = await asyncpg.connect(url)
+    due = time.monotonic() + random.uniform(0, 1 / rate)
+    while time.monotonic() < deadline:
+        started = time.perf_counter()
+        await connection.execute("INSERT INTO plain VALUES ($1)", worker)
+        times.append(time.perf_counter() - started)
+        await connection.execute("INSERT INTO plain VALUES ($1)", worker)
+        due += random.expovariate(rate)
+        await asyncio.sleep(max(0, due - time.monotonic()))
+    await connection.close()
+
+
 async def phase(url: str, rate: float, seconds: float, clients: int, hold: bool, sync: str) -> str:
     times: list[float] = []
     deadline = time.monotonic() + seconds
@@ -50,11 +68,12 @@ async def phase(url: str, rate: float, seconds: float, clients: int, hold: bool,
     if hold:
         reader = await asyncpg.connect(url)
         await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM tintype.workers LIMIT 1")
-    await asyncio.gather(*(claim(url, 1 + n, rate / clients, sync, deadline, times) for n in range(clients)))
+    client = insert if sync == "plain" else claim
+    await asyncio.gather(*(client(url, 1 + n, rate / clients, sync, deadline, times) for n in range(clients)))
     if reader:
         await reader.close()
     times.sort()
-    return (f"| {'a snapshot held, ' if hold else ''}{f'{rate:.0f} a second' if rate else 'as fast as it goes'}{', no fsync' if sync == 'off' else ''} | {len(times) / seconds:.0f} "
+    return (f"| {'a snapshot held, ' if hold else ''}{f'{rate:.0f} a second' if rate else 'as fast as it goes'}{NOTES[sync]} | {len(times) / seconds:.0f} "
             f"| {times[len(times) // 2] * 1000:.1f} | {times[int(len(times) * .99)] * 1000:.1f} | {times[-1] * 1000:.0f} |")
 
 
@@ -89,7 +108,9 @@ def main() -> None:
         if options.renice is not None:
             server.prioritise(options.renice)
         print("| load | claims a second | p50 ms | p99 ms | largest ms |\n|---|---|---|---|---|", flush=True)
-        for rate, hold, sync in [(150, False, "on"), (150, False, "off"), (350, False, "off"), (0, False, "off"), (150, True, "off")]:
+        server.psql(system.name, "CREATE TABLE plain (worker bigint)")
+        for rate, hold, sync in [(150, False, "on"), (150, False, "plain"), (150, False, "off"), (350, False, "off"), (0, False, "off"),
+                                 (150, True, "off")]:
             command = [*options.quiet.split(), sys.executable, __file__, "--phase", f"{server.url(system.name)} {rate} {hold} {sync}",
                        "--seconds", str(options.seconds), "--clients", str(options.clients)]
             print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip(), flush=True)

@@ -62,6 +62,18 @@ class Cluster:
         if group.exists():
             group.write_text(str(nice))
 
+    def processor_seconds(self) -> float:
+        """What its processes have taken so far, those that have ended included."""
+        main = (self.folder / "data/postmaster.pid").read_text().split()[0]
+        children = subprocess.run(["pgrep", "-P", main], capture_output=True, text=True).stdout.split()
+        ticks = 0
+        for process in [main, *children]:
+            with contextlib.suppress(FileNotFoundError):
+                fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+                # User and system; of the first process also those of the children that it has buried.
+                ticks += sum(map(int, fields[11:15] if process == main else fields[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def control(self, *words: str) -> None:
         command = unprivileged(self.bin / "pg_ctl", "-D", self.folder / "data", "-l", self.folder / "log", "-w", *words)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")

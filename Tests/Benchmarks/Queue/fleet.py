@@ -123,11 +123,11 @@ async def run(server, options) -> None:
         await asyncio.sleep(options.warm_up)
         server.psql(system.name, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "SELECT pg_stat_statements_reset()")
         before = server.psql(system.name, "SELECT pg_current_wal_lsn()")
-        cpu = cpu_of(server)
+        cpu = server.processor_seconds()
         fleet.is_measuring = True
         await asyncio.sleep(options.seconds)
         fleet.is_measuring = False
-        cpu = cpu_of(server) - cpu
+        cpu = server.processor_seconds() - cpu
         wal = int(server.psql(system.name, f"SELECT (pg_current_wal_lsn() - '{before}')::bigint"))
         for task in tasks:
             task.cancel()
@@ -153,23 +153,6 @@ async def run(server, options) -> None:
     finally:
         if bouncer:
             bouncer.terminate()
-
-
-def cpu_of(server) -> float:
-    """Seconds of processor time of all of the server's processes that still live."""
-    import os
-
-    main = int((server.folder / "data/postmaster.pid").read_text().split()[0])
-    ticks = 0
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == main or int(entry.name) == main:
-                ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

@@ -24,12 +24,15 @@ def measure(server, system, clients: int, seconds: float, batch: int, quiet: lis
                    # Deadlocks and the like are tried again, as each of these clients does.
                    "--max-tries=20",
                    "-f", script.name, "-l", f"--log-prefix={logs}/l", server.url(system.name)]
+        spent = server.processor_seconds()
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0 or "aborted" in done.stderr:
             raise SystemExit(f"{system.name}: {done.stderr[:1000]}")
+        spent = server.processor_seconds() - spent
         rate = float(re.search(r"tps = ([\d.]+) \(without", done.stdout).group(1))
         times = sorted(int(line.split()[2]) for log in pathlib.Path(logs).iterdir() for line in log.open())
-    return {"rate": rate * batch, "p50": times[len(times) // 2] / 1000, "p99": times[int(len(times) * 0.99)] / 1000}
+    return {"rate": rate * batch, "p50": times[len(times) // 2] / 1000, "p99": times[int(len(times) * 0.99)] / 1000,
+            "server": spent / len(times) / batch * 1000}
 
 
 def main() -> None:
@@ -71,7 +74,7 @@ def main() -> None:
             for clients in options.clients:
                 results = found[system.name, clients]
                 median = {key: statistics.median(r[key] for r in results) for key in results[0]}
-                cells.append(f"{median['rate']:.0f}/s, p50 {median['p50']:.1f} ms, p99 {median['p99']:.1f} ms")
+                cells.append(f"{median['rate']:.0f}/s, p50 {median['p50']:.1f} ms, p99 {median['p99']:.1f} ms, {median['server']:.2f} ms of the processor a job")
             print(f"| {system.name} {system.version} | " + " | ".join(cells) + " |")
         print(json.dumps({f"{name} {clients}": results for (name, clients), results in found.items()}))
 
