@@ -18,6 +18,7 @@ setup: ## Install what is missing to build, run and test (Debian packages; quick
 
 build: setup ## Build the release binary, .build/release/tintype
 	@swift build -c release --product tintype
+	@.ci/check-instruction-sets .build/release/tintype
 
 demo: build ## Turn rows into PNGs: a private PostgreSQL and one worker, pictures in output/demo
 	@Deploy/scripts/demo
@@ -42,6 +43,7 @@ install: build ## Install binary, manual, demo model and systemd units under PRE
 
 deb: setup ## Make a Debian package in output, with the Swift runtime linked in
 	@swift build -c release --product tintype --static-swift-stdlib --scratch-path .build-deb
+	@.ci/check-instruction-sets .build-deb/release/tintype
 	@PROGRAM=.build-deb/release/tintype Deploy/scripts/package-deb output
 
 check-deployments: ## Check the container, Compose and Kubernetes files with tools from PyPI

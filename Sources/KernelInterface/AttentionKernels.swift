@@ -15,11 +15,14 @@
   package var isCausal: Bool
   /// Keys that are taken together, at most; nil: as many as suit the cache.
   package var keyBlock: Int?
+  /// Whether products are of integers of 16 bits, rounded as ``LinearKernels/roundedLinear(_:rows:columns:workspace:)`` says.
+  package var isRounded: Bool
 
   /// All of it.
   package init(
     query: UnsafePointer<Float>, key: UnsafePointer<Float>, value: UnsafePointer<Float>,
-    target: UnsafeMutablePointer<Float>, stride: Int, keys: Int, depth: Int, isCausal: Bool, keyBlock: Int? = nil
+    target: UnsafeMutablePointer<Float>, stride: Int, keys: Int, depth: Int, isCausal: Bool, keyBlock: Int? = nil,
+    isRounded: Bool = false
   ) {
     unsafe self.query = query
     unsafe self.key = key
@@ -30,6 +33,7 @@
     unsafe self.depth = depth
     unsafe self.isCausal = isCausal
     unsafe self.keyBlock = keyBlock
+    unsafe self.isRounded = isRounded
   }
 }
 

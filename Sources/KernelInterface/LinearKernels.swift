@@ -92,4 +92,13 @@ package protocol LinearKernels: Sendable {
   /// - Parameter workspace: 64-byte aligned.
   static func linear(
     _ task: LinearTask, rows: Range<Int>, columns: Range<Int>, workspace: UnsafeMutablePointer<Float>)
+
+  /// Floats of working memory that ``roundedLinear(_:rows:columns:workspace:)`` needs.
+  static func roundedLinearWorkspace(rows: Int, columns: Int, depth: Int) -> Int
+
+  /// ``linear(_:rows:columns:workspace:)`` in integers of 16 bits, of a layer that is not gated. Each stretch of 128 inputs of a row, and of
+  /// an output, has a scale by which its Euclidean norm is less than 2¹⁵: then no sum of products exceeds 30 bits, by Cauchy's
+  /// inequality. A stretch that is not finite gives NaN.
+  static func roundedLinear(
+    _ task: LinearTask, rows: Range<Int>, columns: Range<Int>, workspace: UnsafeMutablePointer<Float>)
 }

@@ -50,9 +50,26 @@ package protocol WinogradKernels: Sendable {
     _ layout: WinogradLayout, into sums: UnsafeMutablePointer<Float>)
 
   /// Takes the sums of a block of tiles and one panel of outputs back to pixels and writes them: 4×4 or 5×5 of a tile, as many as
-  /// the layout's step.
+  /// the layout's step. What was written is added up on the way: see ``WinogradMoments``.
   static func winogradOutput(
     _ sums: UnsafePointer<Float>, rows: Int, columns: Int, _ layout: WinogradLayout, into target: WinogradTarget)
+}
+
+/// What a block of tiles adds up of the pixels that it writes, for a normalisation that may follow: reading a large map again takes
+/// longer. Each is a panel wide, an element an output.
+@unsafe package struct WinogradMoments {
+  /// A number near the mean: the first pixel's.
+  package var shifts: UnsafeMutablePointer<Float>
+  /// Sums of deviations from it, and of their squares. Zeros, before.
+  package var sums: UnsafeMutablePointer<Double>, squares: UnsafeMutablePointer<Double>
+
+  package init(
+    shifts: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Double>, squares: UnsafeMutablePointer<Double>
+  ) {
+    unsafe self.shifts = shifts
+    unsafe self.sums = sums
+    unsafe self.squares = squares
+  }
 }
 
 /// A quarter of the pixels of a map that was doubled (nearest) before a convolution of 3×3.
@@ -115,11 +132,13 @@ package struct WinogradQuarter: Sendable {
   /// Whether the result goes past the caches, in which it would not fit. Only if every pixel is a whole number of cache lines, and
   /// so aligned.
   package var streams: Bool
+  /// Of the pixels that exist.
+  package var moments: WinogradMoments
 
   package init(
     base: UnsafeMutablePointer<Float>, rowStride: Int, pixelStride: Int, top: Int, left: Int, height: Int, width: Int,
     outputs: Int,
-    bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, streams: Bool
+    bias: UnsafePointer<Float>, residual: UnsafePointer<Float>?, streams: Bool, moments: WinogradMoments
   ) {
     unsafe self.base = base
     unsafe self.rowStride = rowStride
@@ -132,5 +151,11 @@ package struct WinogradQuarter: Sendable {
     unsafe self.bias = bias
     unsafe self.residual = residual
     unsafe self.streams = streams
+    unsafe self.moments = moments
+  }
+
+  /// Pixels that exist of a block of tiles.
+  package func pixels(rows: Int, columns: Int, step: Int) -> Int {
+    unsafe max(0, min(step * rows, height) - top) * max(0, min(step * columns, width) - left)
   }
 }

@@ -28,11 +28,20 @@ extension VectorKernels {
       let keys = blocks.keys(keyBlock)
       // Later keys are hidden from every query of the part.
       if unsafe task.isCausal && keys.lowerBound >= queries.upperBound { break }
-      unsafe packKeys(task, keys, blocks, workspace + blocks.keyPanels)
-      unsafe packValues(task, keys, blocks, workspace + blocks.valuePanels)
+      if blocks.isRounded {
+        unsafe roundKeys(task, keys, blocks, workspace)
+        unsafe roundValues(task, keys, blocks, workspace)
+      } else {
+        unsafe packKeys(task, keys, blocks, workspace)
+        unsafe packValues(task, keys, blocks, workspace)
+      }
       for queryBlock in 0..<blocks.queryBlocks {
         let rows = blocks.rows(queryBlock)
-        unsafe score(rows, keys.count, blocks, workspace)
+        if blocks.isRounded {
+          unsafe scoreRounded(rows, keys.count, blocks, workspace)
+        } else {
+          unsafe score(rows, keys.count, blocks, workspace)
+        }
         for row in rows {
           let position = queries.lowerBound &+ row
           let visible = unsafe task.isCausal ? min(keys.count, position &+ 1 &- keys.lowerBound) : keys.count
@@ -42,11 +51,10 @@ extension VectorKernels {
             unsafe scale(row &- rows.lowerBound, of: rows, by: correction, blocks, workspace)
           }
         }
-        for panel in 0..<blocks.depthPanels {
-          unsafe multiplyTile(
-            rows: rows.count, depth: keys.count, workspace + blocks.weights,
-            workspace + (blocks.valuePanels &+ panel &* blocks.blockKeys &* PanelShape.width),
-            into: workspace + tile(panel, rows, blocks), isContinued: keyBlock > 0)
+        if blocks.isRounded {
+          unsafe addRounded(rows, keys.count, blocks, workspace, isContinued: keyBlock > 0)
+        } else {
+          unsafe add(rows, keys.count, blocks, workspace, isContinued: keyBlock > 0)
         }
       }
     }
@@ -55,7 +63,7 @@ extension VectorKernels {
 
   /// Where the sums of some rows and of a panel of a head's elements lie.
   @inline(__always)
-  private static func tile(_ panel: Int, _ rows: Range<Int>, _ blocks: AttentionBlocks) -> Int {
+  static func tile(_ panel: Int, _ rows: Range<Int>, _ blocks: AttentionBlocks) -> Int {
     blocks.sums &+ (rows.lowerBound &* blocks.depthPanels &+ panel &* rows.count) &* PanelShape.width
   }
 
@@ -66,15 +74,25 @@ extension VectorKernels {
   ) {
     for stretch in 0..<blocks.stretches {
       let elements = blocks.elements(stretch)
-      let queries =
-        unsafe workspace
-        + (blocks.queryPanels &+ (rows.lowerBound &* blocks.stretches &+ stretch &* rows.count) &* PanelShape.rowStride)
       for panel in 0..<blocks.panels(keys) {
-        let offset = (panel &* blocks.depth &+ elements.lowerBound) &* PanelShape.width
         unsafe multiplyTile(
-          rows: rows.count, depth: elements.count, queries, workspace + (blocks.keyPanels &+ offset),
+          rows: rows.count, depth: elements.count, workspace + blocks.queryPanel(rows, stretch),
+          workspace + (blocks.keyPanel(panel) &+ elements.lowerBound &* PanelShape.width),
           into: workspace + (blocks.scores &+ panel &* rows.count &* PanelShape.width), isContinued: stretch > 0)
       }
+    }
+  }
+
+  /// Adds a row panel's weighted values.
+  @inline(__always)
+  private static func add(
+    _ rows: Range<Int>, _ keys: Int, _ blocks: AttentionBlocks, _ workspace: UnsafeMutablePointer<Float>,
+    isContinued: Bool
+  ) {
+    for panel in 0..<blocks.depthPanels {
+      unsafe multiplyTile(
+        rows: rows.count, depth: keys, workspace + blocks.weights, workspace + blocks.valuePanel(panel),
+        into: workspace + tile(panel, rows, blocks), isContinued: isContinued)
     }
   }
 
@@ -82,14 +100,20 @@ extension VectorKernels {
   private static func copyQueries(
     _ task: AttentionTask, _ queries: Range<Int>, _ blocks: AttentionBlocks, _ workspace: UnsafeMutablePointer<Float>
   ) {
-    var target = unsafe workspace + blocks.queryPanels
     for block in 0..<blocks.queryBlocks {
+      let rows = blocks.rows(block)
       for stretch in 0..<blocks.stretches {
         let elements = blocks.elements(stretch)
-        for row in blocks.rows(block) {
+        var target = unsafe workspace + blocks.queryPanel(rows, stretch)
+        for row in rows {
           let offset = unsafe (queries.lowerBound &+ row) &* task.stride &+ elements.lowerBound
-          unsafe copy(elements.count, task.query + offset, to: target)
-          unsafe target += PanelShape.rowStride
+          if blocks.isRounded {
+            unsafe workspace[blocks.queryScales(stretch) &+ row] = PairRounding.roundRow(
+              task.query + offset, count: elements.count, into: target)
+          } else {
+            unsafe copy(elements.count, task.query + offset, to: target)
+          }
+          unsafe target += blocks.rowStride
         }
       }
     }
@@ -97,39 +121,46 @@ extension VectorKernels {
 
   @inline(__always)
   private static func packKeys(
-    _ task: AttentionTask, _ keys: Range<Int>, _ blocks: AttentionBlocks, _ panels: UnsafeMutablePointer<Float>
+    _ task: AttentionTask, _ keys: Range<Int>, _ blocks: AttentionBlocks, _ workspace: UnsafeMutablePointer<Float>
   ) {
     let source = unsafe StoredRows<Float32Element>(UnsafeRawPointer(task.key), stride: task.stride)
     for panel in 0..<blocks.panels(keys.count) {
-      let first = keys.lowerBound &+ panel &* PanelShape.width
       for half in 0..<2 {
-        // A half panel beyond the last key repeats it; the scores are not looked at.
-        let start = min(first &+ half &* Vector.scalarCount, keys.upperBound &- 1)
         unsafe packTransposed(
-          source, rows: start..<min(start &+ Vector.scalarCount, keys.upperBound), steps: 0..<blocks.depth,
-          into: panels + (panel &* blocks.depth &* PanelShape.width &+ half &* Vector.scalarCount))
+          source, rows: halfPanel(panel, half, keys), steps: 0..<blocks.depth,
+          into: workspace + (blocks.keyPanel(panel) &+ half &* Vector.scalarCount))
       }
     }
   }
 
+  /// The keys of half a panel. A half beyond the last key repeats it; the scores are not looked at.
+  @inline(__always)
+  static func halfPanel(_ panel: Int, _ half: Int, _ keys: Range<Int>) -> Range<Int> {
+    let first = keys.lowerBound &+ panel &* PanelShape.width &+ half &* Vector.scalarCount
+    let start = min(first, keys.upperBound &- 1)
+    return start..<min(start &+ Vector.scalarCount, keys.upperBound)
+  }
+
   @inline(__always)
   private static func packValues(
-    _ task: AttentionTask, _ keys: Range<Int>, _ blocks: AttentionBlocks, _ panels: UnsafeMutablePointer<Float>
+    _ task: AttentionTask, _ keys: Range<Int>, _ blocks: AttentionBlocks, _ workspace: UnsafeMutablePointer<Float>
   ) {
     for panel in 0..<blocks.depthPanels {
-      let first = panel &* PanelShape.width
-      let (left, right) = unsafe (
-        min(task.depth &- first, Vector.scalarCount), max(0, task.depth &- first &- Vector.scalarCount)
-      )
-      var target = unsafe panels + first &* blocks.blockKeys
+      var target = unsafe workspace + blocks.valuePanel(panel)
       for key in keys {
-        let source = unsafe task.value + (key &* task.stride &+ first)
-        unsafe target.store(source.prefix(left), at: 0)
-        unsafe target.store(
-          (source + min(left, Vector.scalarCount)).prefix(min(right, Vector.scalarCount)), at: Vector.scalarCount)
+        unsafe target.store(value(task, key, panel, half: 0), at: 0)
+        unsafe target.store(value(task, key, panel, half: 1), at: Vector.scalarCount)
         unsafe target += PanelShape.width
       }
     }
+  }
+
+  /// Half a panel's width of a key's value; zeros beyond the head's elements.
+  @inline(__always)
+  static func value(_ task: AttentionTask, _ key: Int, _ panel: Int, half: Int) -> Vector {
+    let first = panel &* PanelShape.width &+ half &* Vector.scalarCount
+    let count = unsafe min(Vector.scalarCount, task.depth &- first)
+    return count > 0 ? unsafe (task.value + (key &* task.stride &+ first)).prefix(count) : .zero
   }
 
   /// Scales a query's sums to a new maximum.

@@ -38,7 +38,7 @@ extension VectorKernels {
         if layout.isRounded {
           let scales = layout.weightScaleOffset(channel: before, channels: channels.count)
           unsafe multiplyRoundedPanel(
-            rows: tiles, words: words, integers(a), integers(b), scales: frequencies + layout.scaleOffset(slot: slot),
+            rows: tiles, words: words, a.pairWords, b.pairWords, scales: frequencies + layout.scaleOffset(slot: slot),
             columnScales: weights + (scales &+ frequency &* PanelShape.width), into: panel, isContinued: channel > 0,
             ahead: ahead)
         } else {
@@ -49,11 +49,6 @@ extension VectorKernels {
       }
       frequency &+= 1
     }
-  }
-
-  @inline(__always)
-  private static func integers(_ words: UnsafePointer<Float>) -> UnsafePointer<Int32> {
-    unsafe UnsafeRawPointer(words).assumingMemoryBound(to: Int32.self)
   }
 
   /// Any number of rows, in tiles of nearly equal height.

@@ -27,12 +27,15 @@ extension VectorKernels {
             let tile = unsafe sums + ((row &* columns &+ column) &* PanelShape.width &+ first)
             unsafe transformColumns(tile, stride: layout.sumStride, into: vertical)
             let outputs = unsafe target.outputs &- first
+            var moments = unsafe PixelMoments(target.moments, at: first, isFirst: row == 0 && column == 0)
             if height == 4 && width == 4 && outputs >= lanes {
-              unsafe writeTile(vertical, target, at: start &+ first, first)
+              unsafe writeTile(vertical, target, at: start &+ first, first, &moments)
             } else if outputs > 0 {
               unsafe writePart(
-                vertical, target, at: start &+ first, first, height: height, width: width, outputs: outputs, pixels)
+                vertical, target, at: start &+ first, first, height: height, width: width, outputs: outputs, pixels,
+                &moments)
             }
+            unsafe moments.add(to: target.moments, at: first)
             first &+= lanes
           }
           column &+= 1
@@ -80,10 +83,13 @@ extension VectorKernels {
   /// A whole tile of one register of outputs.
   @inline(__always)
   private static func writeTile(
-    _ vertical: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ first: Int
+    _ vertical: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ first: Int,
+    _ moments: inout PixelMoments
   ) {
     let bias = unsafe target.bias.vector(at: first)
     let step = unsafe target.pixelStride
+    // A copy of its own stays in registers.
+    var sums = moments
     var row = 0
     while row < 4 {
       var y = unsafe transformRow(vertical, row)
@@ -101,6 +107,7 @@ extension VectorKernels {
         unsafe vector_prefetch(added + 6 &* step)
         unsafe vector_prefetch(added + 7 &* step)
       }
+      sums.add(y.0, y.1, y.2, y.3)
       let out = unsafe target.base + offset
       if unsafe target.streams {
         unsafe vector_stream(out, y.0)
@@ -115,13 +122,15 @@ extension VectorKernels {
       }
       row &+= 1
     }
+    moments = sums
   }
 
   /// A tile at the edge, or the last outputs: by way of scratch, so that nothing is written beside the result. The same
-  /// operations in the same order as ``writeTile(_:_:at:_:)``.
+  /// operations in the same order as ``writeTile(_:_:at:_:_:)``.
+  @inline(__always)
   private static func writePart(
     _ vertical: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ first: Int, height: Int, width: Int,
-    outputs: Int, _ pixels: UnsafeMutablePointer<Float>
+    outputs: Int, _ pixels: UnsafeMutablePointer<Float>, _ moments: inout PixelMoments
   ) {
     let lanes = Vector.scalarCount
     let bias = unsafe target.bias.vector(at: first)
@@ -133,7 +142,7 @@ extension VectorKernels {
       unsafe pixels.store(y.1 + bias, at: lanes)
       unsafe pixels.store(y.2 + bias, at: 2 &* lanes)
       unsafe pixels.store(y.3 + bias, at: 3 &* lanes)
-      unsafe writePixels(pixels, target, at: start &+ row &* target.rowStride, 0..<width, count)
+      unsafe writePixels(pixels, target, at: start &+ row &* target.rowStride, 0..<width, count, &moments)
       row &+= 1
     }
   }
@@ -141,13 +150,15 @@ extension VectorKernels {
   /// Some pixels of a row of a tile, from scratch: `count` outputs of a register each, with the residual.
   @inline(__always)
   static func writePixels(
-    _ pixels: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ columns: Range<Int>, _ count: Int
+    _ pixels: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ columns: Range<Int>, _ count: Int,
+    _ moments: inout PixelMoments
   ) {
     var column = columns.lowerBound
     while column < columns.upperBound {
       let offset = unsafe start &+ column &* target.pixelStride
       var value = unsafe pixels.vector(at: column &* Vector.scalarCount)
       if let residual = unsafe target.residual { unsafe value += (residual + offset).prefix(count) }
+      moments.add(value)
       if unsafe target.streams && count == Vector.scalarCount {
         unsafe vector_stream(target.base + offset, value)
       } else {

@@ -22,8 +22,11 @@ extension VectorKernels {
             guard outputs > 0 else { break }
             let tile = unsafe sums + ((row &* columns &+ column) &* PanelShape.width &+ first)
             unsafe transformColumns(tile, stride: layout.sumStride, into: vertical)
+            var moments = unsafe PixelMoments(target.moments, at: first, isFirst: row == 0 && column == 0)
             unsafe write(
-              vertical, target, at: start &+ first, first, down: down, across: across, outputs: outputs, pixels)
+              vertical, target, at: start &+ first, first, down: down, across: across, outputs: outputs, pixels,
+              &moments)
+            unsafe moments.add(to: target.moments, at: first)
             first &+= lanes
           }
         }
@@ -58,7 +61,7 @@ extension VectorKernels {
   @inline(__always)
   private static func write(
     _ vertical: UnsafePointer<Float>, _ target: WinogradTarget, at start: Int, _ first: Int, down: Range<Int>,
-    across: Range<Int>, outputs: Int, _ pixels: UnsafeMutablePointer<Float>
+    across: Range<Int>, outputs: Int, _ pixels: UnsafeMutablePointer<Float>, _ moments: inout PixelMoments
   ) {
     let lanes = Vector.scalarCount
     let bias = unsafe target.bias.vector(at: first)
@@ -74,7 +77,7 @@ extension VectorKernels {
       unsafe pixels.store(y.2 + bias, at: 2 &* lanes)
       unsafe pixels.store(y.3 + bias, at: 3 &* lanes)
       unsafe pixels.store(y.4 + bias, at: 4 &* lanes)
-      unsafe writePixels(pixels, target, at: start &+ row &* target.rowStride, across, count)
+      unsafe writePixels(pixels, target, at: start &+ row &* target.rowStride, across, count, &moments)
       row &+= 1
     }
   }

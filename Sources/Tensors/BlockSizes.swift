@@ -4,6 +4,8 @@
 package struct BlockSizes: Sendable, Equatable {
   /// A part of a linear layer has at most this many rows.
   package var linearRows = 256
+  /// The same of one in pairs of integers, whose weights are rounded, too, for each part.
+  package var roundedRows = 1024
   /// Parts that a linear layer should have, if they do not become too small.
   package var linearParts = 16
   /// Bytes of rounded inputs that an int8 layer has at a time: 16 MB, thousands of rows.

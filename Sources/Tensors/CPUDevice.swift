@@ -34,16 +34,18 @@ public final class CPUDevice: Device {
   }
 
   /// Keeps the stored weight; expands the bias.
-  public func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights {
+  public func linearWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
+    -> LinearWeights
+  {
     precondition(weight.shape.count == 2, "\(weight.name): a linear weight is [out, in], not \(weight.shape)")
     precondition(bias == nil || bias?.shape == [weight.shape[0]], "\(weight.name): bias does not match")
     return LinearWeights(
-      inFeatures: weight.shape[1], outFeatures: weight.shape[0],
+      inFeatures: weight.shape[1], outFeatures: weight.shape[0], arithmetic,
       packed: StoredWeights(weight: weight, bias: try bias.map(vector)))
   }
 
   /// Keeps the stored weight; expands the bias.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
     -> Conv2DWeights
   {
     precondition(bias == nil || bias?.shape == [weight.shape[0]], "\(weight.name): bias does not match")
@@ -83,8 +85,12 @@ public final class CPUDevice: Device {
   }
 
   /// Some queries of a head at a time, see `Kernels/Attention.swift`.
-  public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
-    attentionKernel(query, key, value, heads, causal)
+  public func attention(
+    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+  ) throws
+    -> Tensor
+  {
+    attentionKernel(query, key, value, heads, causal, arithmetic)
   }
 
   /// Expands one stored row per id.

@@ -12,13 +12,15 @@ public protocol Device: Sendable {
   // MARK: Weights
 
   /// Prepares a linear layer. `weight` is `[out, in]`, `bias` `[out]`.
-  func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights
+  ///
+  /// - Parameter arithmetic: what the device may multiply in; it may be more exact.
+  func linearWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws -> LinearWeights
   /// Prepares a linear layer in int8: inputs are rounded too, each row by a scale of its own. `bias` is `[out]`.
   func linearWeights(_ weight: QuantizedParameter, bias: Parameter?) throws -> LinearWeights
   /// Prepares a convolution. `weight` is `[out, in, kh, kw]`, `bias` `[out]`.
   ///
   /// - Parameter arithmetic: what the device may multiply in; it may be more exact.
-  func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+  func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
     -> Conv2DWeights
   /// Expands a small vector (a norm's scale, say) to fp32.
   func vector(_ parameter: Parameter) throws -> Tensor
@@ -48,7 +50,10 @@ public protocol Device: Sendable {
 
   /// Scaled dot-product attention: q `[N, Tq, heads·d]`, k and v `[N, Tk, heads·d]` → `[N, Tq, heads·d]`,
   /// scale `1/√d`. `causal` hides keys after the query (Tq = Tk). No `Tq × Tk` matrix is held in memory.
-  func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor
+  ///
+  /// - Parameter arithmetic: what both products may be multiplied in; the softmax is fp32.
+  func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic)
+    throws -> Tensor
 
   // MARK: Shape and pointwise
 
@@ -79,11 +84,11 @@ public enum Activation: Sendable, Equatable {
   case geglu
 }
 
-/// What a convolution multiplies.
-public enum ConvolutionArithmetic: Sendable {
+/// What a layer multiplies.
+public enum LayerArithmetic: Sendable {
   /// Numbers of 32 bits.
   case fp32
-  /// Integers of 16 bits, where many channels are added up: each run of inputs and of weights is rounded by a scale of its own, sums are exact.
+  /// Integers of 16 bits, where many products are added up: each run of either operand is rounded by a scale of its own, sums are exact.
   case int16
 }
 
@@ -150,13 +155,18 @@ public struct LinearWeights: Sendable {
   public let inFeatures: Int
   /// Output features (2D for `.geglu`).
   public let outFeatures: Int
+  /// What weights that are no bytes may be multiplied in.
+  package let arithmetic: LayerArithmetic
   /// The device's own representation.
   package let packed: any Sendable
 
   /// For devices.
-  package init(inFeatures: Int, outFeatures: Int, packed: any Sendable) {
+  package init(
+    inFeatures: Int, outFeatures: Int, _ arithmetic: LayerArithmetic = .fp32, packed: any Sendable
+  ) {
     self.inFeatures = inFeatures
     self.outFeatures = outFeatures
+    self.arithmetic = arithmetic
     self.packed = packed
   }
 }
@@ -170,12 +180,12 @@ public struct Conv2DWeights: Sendable {
   /// Kernel extent.
   public let kernelHeight: Int, kernelWidth: Int
   /// What it may be multiplied in.
-  package let arithmetic: ConvolutionArithmetic
+  package let arithmetic: LayerArithmetic
   /// The device's own representation.
   package let packed: any Sendable
 
   /// For devices: the extents of `weight`, `[out, in, kh, kw]`.
-  package init(_ weight: Parameter, _ arithmetic: ConvolutionArithmetic, packed: any Sendable) {
+  package init(_ weight: Parameter, _ arithmetic: LayerArithmetic, packed: any Sendable) {
     precondition(
       weight.shape.count == 4, "\(weight.name): a convolution weight is [out, in, kh, kw], not \(weight.shape)")
     (outChannels, inChannels) = (weight.shape[0], weight.shape[1])
@@ -186,6 +196,16 @@ public struct Conv2DWeights: Sendable {
 }
 
 extension Device {
+  /// ``linearWeights(_:bias:_:)`` in fp32.
+  public func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights {
+    try linearWeights(weight, bias: bias, .fp32)
+  }
+
+  /// ``attention(query:key:value:heads:causal:_:)`` in fp32.
+  public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
+    try attention(query: query, key: key, value: value, heads: heads, causal: causal, .fp32)
+  }
+
   /// ``conv2DWeights(_:bias:_:)`` in fp32.
   public func conv2DWeights(_ weight: Parameter, bias: Parameter?) throws -> Conv2DWeights {
     try conv2DWeights(weight, bias: bias, .fp32)

@@ -10,6 +10,8 @@ public struct Tensor: Sendable {
   public let shape: [Int]
   /// Where the elements live.
   package let storage: TensorStorage
+  /// Of a feature map whose maker knows them.
+  package let moments: ChannelMoments?
 
   /// Number of elements.
   public var count: Int { storage.count }
@@ -20,6 +22,7 @@ public struct Tensor: Sendable {
     precondition(shape.allSatisfy { $0 > 0 }, "tensor shape \(shape) has an empty dimension")
     self.shape = shape
     self.storage = TensorStorage(count: shape.reduce(1, *), in: TensorArena.current)
+    moments = nil
   }
 
   /// Copies `elements` into a tensor of `shape`.
@@ -31,10 +34,14 @@ public struct Tensor: Sendable {
     }
   }
 
-  private init(storage: TensorStorage, shape: [Int]) {
+  private init(storage: TensorStorage, shape: [Int], moments: ChannelMoments? = nil) {
     self.storage = storage
     self.shape = shape
+    self.moments = moments
   }
+
+  /// The same tensor, all of which has been written, with the moments of its channels.
+  func with(moments: ChannelMoments) -> Tensor { Tensor(storage: storage, shape: shape, moments: moments) }
 
   /// The same elements under another shape of equal count. Nothing is copied.
   public func reshaped(_ shape: [Int]) -> Tensor {

@@ -9,6 +9,7 @@ enum Trial {
     TensorStorage.poisonsNewMemory.isOn = true
     var small = BlockSizes()
     small.linearRows = 5
+    small.roundedRows = 5
     small.linearParts = 64
     small.int8Rounded = 4096
     small.int8Inputs = 900

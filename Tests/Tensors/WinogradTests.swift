@@ -20,11 +20,11 @@ import Testing
   /// The transform to pixels makes five times as much of it, and three times more at the corners of a tile (computed in double
   /// precision from the matrices); among thousands of elements the worst is five deviations away: 9e-4 · √K. A factor of 1 allows
   /// √K · 3.6e-7 of the largest element, which is two and a half deviations at least: 9e-4 / 9e-7 = 1000.
-  static func factor(_ arithmetic: ConvolutionArithmetic) -> Float { arithmetic == .fp32 ? 4 : 1000 }
+  static func factor(_ arithmetic: LayerArithmetic) -> Float { arithmetic == .fp32 ? 4 : 1000 }
 
   /// Whole tiles, tiles cut below and to the right, one tile, several blocks.
-  @Test(arguments: layers, [ConvolutionArithmetic.fp32, .int16])
-  func everySizeAndFusion(_ layer: Layer, _ arithmetic: ConvolutionArithmetic) throws {
+  @Test(arguments: layers, [LayerArithmetic.fp32, .int16])
+  func everySizeAndFusion(_ layer: Layer, _ arithmetic: LayerArithmetic) throws {
     var numbers = Numbers(seed: 40)
     let (inputs, outputs) = (layer.inputs, layer.outputs)
     for (batch, height, width, dtype) in [
@@ -73,8 +73,8 @@ import Testing
 
   /// Maps that are doubled, by quarters: gaps between pixels that fill tiles and that do not, every fusion, outputs that end within a
   /// register, both below and above the size from which on quarters are used.
-  @Test(arguments: [(1, 1), (4, 9), (5, 3), (9, 14), (41, 40)], [ConvolutionArithmetic.fp32, .int16])
-  func doubledMaps(_ size: (height: Int, width: Int), _ arithmetic: ConvolutionArithmetic) throws {
+  @Test(arguments: [(1, 1), (4, 9), (5, 3), (9, 14), (41, 40)], [LayerArithmetic.fp32, .int16])
+  func doubledMaps(_ size: (height: Int, width: Int), _ arithmetic: LayerArithmetic) throws {
     let (height, width) = size
     var numbers = Numbers(seed: 49)
     for (inputs, outputs) in height > 40 ? [(16, 16)] : [(16, 32), (21, 7), (40, 49)] {
@@ -100,8 +100,8 @@ import Testing
   }
 
   /// A picture is the same, bit by bit, whoever shares the batch with it.
-  @Test(arguments: [ConvolutionArithmetic.fp32, .int16])
-  func batchDoesNotMatter(_ arithmetic: ConvolutionArithmetic) throws {
+  @Test(arguments: [LayerArithmetic.fp32, .int16])
+  func batchDoesNotMatter(_ arithmetic: LayerArithmetic) throws {
     var numbers = Numbers(seed: 42)
     let pictures = (0..<3).map { _ in numbers.tensor([1, 9, 10, 32]) }
     let weight = numbers.parameter([40, 32, 3, 3], .float16)
@@ -114,8 +114,8 @@ import Testing
   }
 
   /// The pieces in which a map is worked through do not matter either: only the instruction set may.
-  @Test(arguments: [ConvolutionArithmetic.fp32, .int16])
-  func piecesDoNotMatter(_ arithmetic: ConvolutionArithmetic) throws {
+  @Test(arguments: [LayerArithmetic.fp32, .int16])
+  func piecesDoNotMatter(_ arithmetic: LayerArithmetic) throws {
     var numbers = Numbers(seed: 43)
     let x = numbers.tensor([1, 13, 21, 48])
     let weight = numbers.parameter([70, 48, 3, 3], .float16)
@@ -126,8 +126,8 @@ import Testing
   }
 
   /// A map that is small and one that is not: who shares what must not change a bit of the result.
-  @Test(arguments: [ConvolutionArithmetic.fp32, .int16])
-  func smallMapsAreLikeLargeOnes(_ arithmetic: ConvolutionArithmetic) throws {
+  @Test(arguments: [LayerArithmetic.fp32, .int16])
+  func smallMapsAreLikeLargeOnes(_ arithmetic: LayerArithmetic) throws {
     var numbers = Numbers(seed: 47)
     let weight = numbers.parameter([70, 150, 3, 3], .float16)
     let x = numbers.tensor([1, 13, 18, 150])

@@ -87,7 +87,7 @@ public final class WeightStore {
 
   /// As ``take(_:shape:)``, for a linear layer: in int8 if the rule says so, and then the stored weight is not touched.
   func takeLinear(_ name: String, shape: [Int]) throws -> LinearWeight {
-    guard let rule, rule.selects(component: component, name: name), QuantizedParameter.canHold(shape) else {
+    guard let rule, rule.selectsInt8(component: component, name: name), QuantizedParameter.canHold(shape) else {
       return .stored(try take(name, shape: shape))
     }
     let (parameter, _) = try claim(name, shape: shape)
@@ -95,9 +95,14 @@ public final class WeightStore {
     return try quantized?.layer(name).map { .quantized($0) } ?? .stored(parameter)
   }
 
-  /// What a convolution may be multiplied in.
-  func arithmetic(_ name: String) -> ConvolutionArithmetic {
-    rule?.selects(component: component, name: name) == true ? .int16 : .fp32
+  /// What the layer of a weight may be multiplied in.
+  func arithmetic(_ name: String) -> LayerArithmetic {
+    rule?.arithmetic(QuantizationRule.Kind(component: component, name: name)) ?? .fp32
+  }
+
+  /// What the attention of a module may be multiplied in.
+  func attentionArithmetic(_ path: String) -> LayerArithmetic {
+    rule?.arithmetic(QuantizationRule.Kind(component: component, attention: path)) ?? .fp32
   }
 
   /// Finds a weight, marks it as taken and checks its shape. Nothing of it is read.

@@ -5,6 +5,7 @@ internal import Tensors
 struct Attention: Sendable {
   private let device: any Device
   private let heads: Int
+  private let arithmetic: LayerArithmetic
   private let keyID = LayerID(), valueID = LayerID()
   private let toQ: Linear, toK: Linear, toV: Linear, toOut: Linear
 
@@ -21,6 +22,7 @@ struct Attention: Sendable {
     }
     device = weights.device
     self.heads = heads
+    arithmetic = weights.attentionArithmetic
     toQ = try Linear(weights["to_q"], features, features, bias: biased)
     toK = try Linear(weights["to_k"], contextFeatures, features, bias: biased)
     toV = try Linear(weights["to_v"], contextFeatures, features, bias: biased)
@@ -29,7 +31,8 @@ struct Attention: Sendable {
 
   /// Queries x `[N, T, C]` over x itself, plus `residual` `[N, T, C]`.
   func callAsFunction(_ x: Tensor, residual: Tensor) throws -> Tensor {
-    let attended = try device.attention(query: toQ(x), key: toK(x), value: toV(x), heads: heads, causal: false)
+    let attended = try device.attention(
+      query: toQ(x), key: toK(x), value: toV(x), heads: heads, causal: false, arithmetic)
     return try toOut(attended, residual: residual)
   }
 
@@ -37,7 +40,7 @@ struct Attention: Sendable {
   func callAsFunction(_ x: Tensor, context: Tensor, memo: LayerMemo, residual: Tensor) throws -> Tensor {
     let attended = try device.attention(
       query: toQ(x), key: memo.tensor(keyID) { try toK(context) }, value: memo.tensor(valueID) { try toV(context) },
-      heads: heads, causal: false)
+      heads: heads, causal: false, arithmetic)
     return try toOut(attended, residual: residual)
   }
 

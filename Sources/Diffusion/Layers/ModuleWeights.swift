@@ -39,10 +39,13 @@ struct ModuleWeights {
   func linear(_ inFeatures: Int, _ outFeatures: Int, hasBias: Bool) throws -> LinearWeights {
     let bias = hasBias ? try take("bias", [outFeatures]) : nil
     return switch try store.takeLinear(qualified("weight"), shape: [outFeatures, inFeatures]) {
-    case .stored(let weight): try device.linearWeights(weight, bias: bias)
+    case .stored(let weight): try device.linearWeights(weight, bias: bias, store.arithmetic(qualified("weight")))
     case .quantized(let weight): try device.linearWeights(weight, bias: bias)
     }
   }
+
+  /// What attention of this module may be multiplied in.
+  var attentionArithmetic: LayerArithmetic { store.attentionArithmetic(path) }
 
   /// Takes the weight and the bias of a convolution with a square kernel.
   func convolution(_ inChannels: Int, _ outChannels: Int, kernel: Int) throws -> Conv2DWeights {

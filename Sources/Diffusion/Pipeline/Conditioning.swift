@@ -40,7 +40,7 @@ final class PromptCache: @unchecked Sendable {
 
   private var entries: [Conditioning.Key: (conditioning: Conditioning, lastUse: Int)] = [:]
   private var uses = 0
-  private let byteLimit: Int
+  private var byteLimit: Int
   private let mutex = PthreadMutex()
 
   init(byteLimit: Int = PromptCache.byteLimit) { self.byteLimit = byteLimit }
@@ -71,6 +71,12 @@ final class PromptCache: @unchecked Sendable {
         entries[key] = nil
       }
     }
+  }
+
+  /// Keeps no more than that from now on.
+  func limit(bytes: Int) {
+    mutex.withLock { byteLimit = bytes }
+    trim()
   }
 
   /// Drops all entries.

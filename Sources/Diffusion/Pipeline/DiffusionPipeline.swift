@@ -127,4 +127,10 @@ public final class DiffusionPipeline: Sendable {
 
   /// Drops what is kept of earlier prompts, so that the next run takes as long as the first.
   public func forgetPrompts() { prompts.removeAll() }
+
+  /// Keeps no more bytes of earlier prompts than that, the ones used last.
+  package func limitPrompts(bytes: Int) { prompts.limit(bytes: bytes) }
+
+  /// Bytes of earlier prompts.
+  package var promptBytes: Int { prompts.byteCount }
 }

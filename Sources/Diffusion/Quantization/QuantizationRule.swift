@@ -1,4 +1,6 @@
-/// Which layers are rounded: linear layers to int8, convolutions to int16.
+internal import Tensors
+
+/// Which layers are rounded: most linear layers to int8; convolutions, attention and the other linear layers to int16.
 ///
 /// Layers are judged by their kind: what a layer does in its block decides how wide its inputs spread, far more than where the block is.
 /// `FidelityBenchmark MODEL --sensitivity` measures, one kind at a time, how far the UNet's output moves when that kind alone is rounded.
@@ -7,7 +9,7 @@ public struct QuantizationRule: Sendable, Equatable {
   public enum Kind: String, Sendable, CaseIterable {
     /// UNet: embeddings of timestep, size and pooled text, and their projections into the residual blocks. One row each.
     case embedding
-    /// UNet: 1×1 convolutions beside the residual blocks.
+    /// UNet: 1×1 convolutions beside the residual blocks, in int16.
     case shortcut
     /// UNet: projections in front of and behind a transformer.
     case projectionIn = "proj_in"
@@ -33,14 +35,34 @@ public struct QuantizationRule: Sendable, Equatable {
     case unetConvolution = "unet.conv"
     case decoderConvolution = "decoder.conv"
     case encoderConvolution = "encoder.conv"
+    /// VAE: 1×1 convolutions beside the residual blocks and the attention's projections, in int16.
+    case decoderLinear = "decoder.linear"
+    case encoderLinear = "encoder.linear"
+    /// Attention's own two products, in int16.
+    case unetAttention = "unet.attention"
+    case decoderAttention = "decoder.attention"
+    case encoderAttention = "encoder.attention"
 
-    /// Whether it is a convolution.
-    public var isConvolution: Bool {
-      self == .unetConvolution || self == .decoderConvolution || self == .encoderConvolution
+    /// Whether it is multiplied in int16 rather than int8.
+    public var isInt16: Bool {
+      switch self {
+      case .shortcut, .unetConvolution, .decoderConvolution, .encoderConvolution, .decoderLinear, .encoderLinear,
+        .unetAttention, .decoderAttention, .encoderAttention:
+        true
+      default: false
+      }
     }
 
-    /// The kind of a layer by its name in the checkpoint; nil for what is neither a linear layer nor one of these convolutions, and
-    /// for linear layers of the VAE, which are few and too little work.
+    /// The kind of attention by the name of its module; nil for the text encoders', which is too little work.
+    init?(component: String, attention path: String) {
+      switch component {
+      case "unet": self = .unetAttention
+      case "vae": self = path.hasPrefix("encoder.") ? .encoderAttention : .decoderAttention
+      default: return nil
+      }
+    }
+
+    /// The kind of a layer by its name in the checkpoint; nil for what is none of these.
     init?(component: String, name: String) {
       guard name.hasSuffix(".weight") else { return nil }
       let path = name.dropLast(".weight".count)
@@ -89,6 +111,10 @@ public struct QuantizationRule: Sendable, Equatable {
         }
       } else if component == "vae", ends(".conv1", ".conv2", ".conv") {
         self = path.hasPrefix("encoder.") ? .encoderConvolution : .decoderConvolution
+      } else if component == "vae",
+        ends(".conv_shortcut", ".to_q", ".to_k", ".to_v", ".to_out.0")
+      {
+        self = path.hasPrefix("encoder.") ? .encoderLinear : .decoderLinear
       } else {
         return nil
       }
@@ -101,14 +127,18 @@ public struct QuantizationRule: Sendable, Equatable {
   /// A rule of one's own, to measure with.
   public init(_ kinds: Set<Kind>) { self.kinds = kinds }
 
-  /// All kinds but three. Shortcuts carry what blocks before have added up, not normalised, channels of very different size in one row: alone
-  /// they move the UNet's output a hundred times as far as any other kind. Layers of one row would gain nothing: they
-  /// are bound by memory and take a thousandth of the time.
-  public static let measured = QuantizationRule(
-    Set(Kind.allCases).subtracting([.shortcut, .embedding, .textProjection]))
+  /// All kinds but two: layers of one row would gain nothing, they are bound by memory and take a thousandth of the time. That
+  /// shortcuts are int16 was measured, too: they carry what blocks before have added up, not normalised, channels of very different size
+  /// in one row, and in int8 they alone moved the UNet's output a hundred times as far as any other kind.
+  public static let measured = QuantizationRule(Set(Kind.allCases).subtracting([.embedding, .textProjection]))
 
-  /// Whether a layer is rounded.
-  func selects(component: String, name: String) -> Bool {
-    Kind(component: component, name: name).map(kinds.contains) ?? false
+  /// Whether a linear layer is to be in int8.
+  func selectsInt8(component: String, name: String) -> Bool {
+    Kind(component: component, name: name).map { !$0.isInt16 && kinds.contains($0) } ?? false
+  }
+
+  /// What a layer that is not in int8 may be multiplied in.
+  func arithmetic(_ kind: Kind?) -> LayerArithmetic {
+    kind.map { $0.isInt16 && kinds.contains($0) } == true ? .int16 : .fp32
   }
 }

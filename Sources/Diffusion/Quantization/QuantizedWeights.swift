@@ -71,7 +71,7 @@ struct QuantizationSource {
     layers = files.flatMap { file in
       file.tensors.values.compactMap { tensor -> Layer? in
         let name = WeightNames.current(tensor.name, component: component)
-        guard let kind = QuantizationRule.Kind(component: component, name: name), !kind.isConvolution,
+        guard let kind = QuantizationRule.Kind(component: component, name: name), !kind.isInt16,
           tensor.dtype.parameterType != nil
         else { return nil }
         let shape =

@@ -10,7 +10,10 @@ extension CPUDevice {
   /// Queries below which a part is not split further: packing costs as much as some six queries.
   private static let fewestQueries = 64
 
-  func attentionKernel(_ query: Tensor, _ key: Tensor, _ value: Tensor, _ heads: Int, _ causal: Bool) -> Tensor {
+  func attentionKernel(
+    _ query: Tensor, _ key: Tensor, _ value: Tensor, _ heads: Int, _ causal: Bool,
+    _ arithmetic: LayerArithmetic
+  ) -> Tensor {
     precondition(query.shape.count == 3 && key.shape.count == 3, "attention takes [N, T, heads·d]")
     let (batch, queries, width) = (query.shape[0], query.shape[1], query.shape[2])
     let keys = key.shape[1]
@@ -33,7 +36,8 @@ extension CPUDevice {
       let keyStart = picture * keys * width + head * depth
       let task = unsafe AttentionTask(
         query: q + queryStart, key: k + keyStart, value: v + keyStart, target: target + queryStart, stride: width,
-        keys: keys, depth: depth, isCausal: causal, keyBlock: sizes.keys)
+        keys: keys, depth: depth, isCausal: causal, keyBlock: sizes.keys,
+        isRounded: arithmetic == .int16)
       unsafe scratch.withBuffer(kernels.attentionWorkspace(task, queries: partLength)) { buffer in
         unsafe kernels.attention(
           task, queries: part * partLength..<min((part + 1) * partLength, queries), workspace: buffer)

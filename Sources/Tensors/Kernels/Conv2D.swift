@@ -24,22 +24,22 @@ extension CPUDevice {
       bias: stored.bias?.pointer, channelAddend: channelAddend?.pointer, rowsPerPicture: pixels,
       residual: residual?.pointer)
     if window.suitsWinograd(inputs: weights.inChannels) {
-      winograd(
+      return winograd(
         x, stored, window, weights.arithmetic, normalization: normalization.map { normCoefficients(x, $0) },
         channelAddend: channelAddend, residual: residual, into: result)
-      return result
     }
     let x = normalization.map { groupNormKernel(x, $0) } ?? x
     if window.isPointwise {
       unsafe dense(
-        x.pointer, rows: batch * pixels, depth: weights.inChannels, stored.weight, into: result.mutablePointer,
-        columns: outputs, isGated: false, epilogue)
+        x.pointer, rows: batch * pixels, depth: weights.inChannels, stored.weight, weights.arithmetic,
+        into: result.mutablePointer, columns: outputs, isGated: false, epilogue)
       return result
     }
     precondition(
       weights.kernelHeight * weights.kernelWidth <= ConvolutionWindow.largestKernel,
       "conv2D: a kernel has at most \(ConvolutionWindow.largestKernel) taps")
-    let parts = LinearParts(rows: batch * pixels, columns: outputs, depth: window.depth, sizes)
+    let parts = LinearParts(
+      rows: batch * pixels, columns: outputs, depth: window.depth, largestRows: sizes.linearRows, sizes)
     unsafe stored.weight.withBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       unsafe window.withOffsets { rowOffsets, columnOffsets in

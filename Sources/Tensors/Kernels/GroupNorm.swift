@@ -21,10 +21,13 @@ extension CPUDevice {
     return result
   }
 
-  /// One pass over the map: what the normalisation will do to each channel.
+  /// What the normalisation will do to each channel: by one pass over the map, unless its moments are known.
   func normCoefficients(_ x: Tensor, _ normalization: GroupNormalization) -> NormCoefficients {
     normalization.validate(x.shape)
     let groups = normalization.groups
+    if let moments = x.moments {
+      return NormCoefficients(moments.grouped(by: x.shape[3] / groups), normalization, lanes: kernels.lanes)
+    }
     let blocks = PixelBlocks(x.shape, sizes)
     let source = unsafe x.pointer
     let partial = UnsafeMutableBufferPointer<Moments>.allocate(capacity: blocks.count * groups)

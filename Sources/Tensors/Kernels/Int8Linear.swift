@@ -34,66 +34,27 @@ extension CPUDevice {
         for first in stride(from: 0, to: blocks, by: runBlocks) {
           unsafe task.firstBlock = first
           let run = first..<min(first + runBlocks, blocks)
-          let parts = Int8Parts(
-            blocks: run, rows: (rows * run.count + blocks - 1) / blocks, columns: columns, depth: depth, sizes)
-          unsafe int8Run(task, parts)
+          unsafe int8Run(task, blocks: run, rows: (rows * run.count + blocks - 1) / blocks)
         }
       }
     }
   }
 
-  private func int8Run(_ task: Int8LinearTask, _ parts: Int8Parts) {
-    pool.run(count: parts.roundings) { index in unsafe kernels.int8Round(task, blocks: parts.rounding(index)) }
+  private func int8Run(_ task: Int8LinearTask, blocks: Range<Int>, rows: Int) {
+    let columns = unsafe task.columns
+    let bytes = unsafe rows * task.depth
+    let roundings = max(1, min(blocks.count, sizes.linearParts, bytes / sizes.run))
+    pool.run(count: roundings) { index in unsafe kernels.int8Round(task, blocks: blocks.piece(index, of: roundings)) }
+    // A part's rounded inputs are read once for every 32 columns: from the second-level cache, if they fit.
+    let blockParts = max(1, min(blocks.count, (bytes + sizes.int8Inputs - 1) / sizes.int8Inputs))
+    let parts = LinearParts(
+      rows: blocks, rowParts: blockParts, columns: columns,
+      wanted: min(sizes.linearParts / blockParts, bytes / blockParts * columns / sizes.int8SmallestPart))
     pool.run(count: parts.count) { index in
       let (blocks, columns) = parts.part(index)
       unsafe scratch.withBuffer(kernels.int8Workspace) { buffer in
         unsafe kernels.int8Linear(task, blocks: blocks, columns: columns, workspace: buffer)
       }
     }
-  }
-}
-
-/// How an int8 layer's result is cut into parts, the units that threads take. The cut depends on the shape alone.
-struct Int8Parts {
-  private let blocks: Range<Int>, columns: Int
-  private let blockParts: Int, columnParts: Int
-  private let partColumns: Int
-  /// Columns are cut at multiples of this: two registers of the widest instruction set.
-  private static let granularity = 32
-  /// Pieces into which the rounding of inputs is cut.
-  let roundings: Int
-  /// How many parts.
-  var count: Int { blockParts * columnParts }
-
-  init(blocks: Range<Int>, rows: Int, columns: Int, depth: Int, _ sizes: BlockSizes) {
-    (self.blocks, self.columns) = (blocks, columns)
-    // A part's rounded inputs are read once for every 32 columns: from the second-level cache, if they fit.
-    blockParts = max(1, min(blocks.count, (rows * depth + sizes.int8Inputs - 1) / sizes.int8Inputs))
-    // As many parts as balance a few threads, if they do not become too small.
-    let affordable = rows / blockParts * columns * depth / sizes.int8SmallestPart
-    let wanted = max(1, min(sizes.linearParts / blockParts, affordable))
-    let extent = (columns + wanted - 1) / wanted
-    partColumns = min(columns, (extent + Self.granularity - 1) / Self.granularity * Self.granularity)
-    columnParts = (columns + partColumns - 1) / partColumns
-    roundings = max(1, min(blocks.count, sizes.linearParts, rows * depth / sizes.run))
-  }
-
-  /// Row blocks of a piece.
-  func rounding(_ index: Int) -> Range<Int> {
-    piece(index, of: roundings)
-  }
-
-  /// The row blocks and columns of a part; neighbours read the same weights.
-  func part(_ index: Int) -> (blocks: Range<Int>, columns: Range<Int>) {
-    let (column, row) = index.quotientAndRemainder(dividingBy: blockParts)
-    return (
-      piece(row, of: blockParts),
-      column * partColumns..<min((column + 1) * partColumns, columns)
-    )
-  }
-
-  private func piece(_ index: Int, of count: Int) -> Range<Int> {
-    let first = blocks.lowerBound
-    return first + index * blocks.count / count..<first + (index + 1) * blocks.count / count
   }
 }

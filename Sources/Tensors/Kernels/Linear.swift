@@ -27,8 +27,8 @@ extension CPUDevice {
     switch weights.packed {
     case let stored as StoredWeights:
       unsafe dense(
-        x.pointer, rows: rows, depth: weights.inFeatures, stored.weight, into: result.mutablePointer, columns: width,
-        isGated: isGated, epilogue(stored.bias))
+        x.pointer, rows: rows, depth: weights.inFeatures, stored.weight, weights.arithmetic,
+        into: result.mutablePointer, columns: width, isGated: isGated, epilogue(stored.bias))
     case let stored as StoredInt8Weights:
       unsafe int8Dense(
         x.pointer, rows: rows, depth: weights.inFeatures, stored.weight, into: result.mutablePointer, columns: width,
@@ -39,15 +39,21 @@ extension CPUDevice {
   }
 
   /// `target[rows, columns] = epilogue(source[rows, depth] · weightᵀ)`, weight `[columns, depth]`, or
-  /// `[2 · columns, depth]` when it is gated: values, then gates.
+  /// `[2 · columns, depth]` when it is gated: values, then gates; then in fp32 always.
   func dense(
     _ source: UnsafePointer<Float>, rows: Int, depth: Int, _ weight: Parameter,
-    into target: UnsafeMutablePointer<Float>, columns: Int, isGated: Bool, _ epilogue: LinearEpilogue
+    _ arithmetic: LayerArithmetic, into target: UnsafeMutablePointer<Float>, columns: Int, isGated: Bool,
+    _ epilogue: LinearEpilogue
   ) {
     precondition(
       weight.count == (isGated ? 2 : 1) * columns * depth, "\(weight.name): \(weight.shape) does not fit the layer")
-    let parts = LinearParts(rows: rows, columns: columns, depth: depth, sizes)
-    let workspace = kernels.linearWorkspace(rows: parts.partRows, columns: parts.partColumns, depth: depth)
+    let isRounded = arithmetic == .int16 && !isGated
+    let parts = LinearParts(
+      rows: rows, columns: columns, depth: depth, largestRows: isRounded ? sizes.roundedRows : sizes.linearRows, sizes)
+    let workspace =
+      isRounded
+      ? kernels.roundedLinearWorkspace(rows: parts.partRows, columns: parts.partColumns, depth: depth)
+      : kernels.linearWorkspace(rows: parts.partRows, columns: parts.partColumns, depth: depth)
     unsafe weight.withBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       let task = unsafe LinearTask(
@@ -56,47 +62,14 @@ extension CPUDevice {
       pool.run(count: parts.count) { index in
         let (rows, columns) = parts.part(index)
         unsafe scratch.withBuffer(workspace) { buffer in
-          unsafe kernels.linear(task, rows: rows, columns: columns, workspace: buffer)
+          if isRounded {
+            unsafe kernels.roundedLinear(task, rows: rows, columns: columns, workspace: buffer)
+          } else {
+            unsafe kernels.linear(task, rows: rows, columns: columns, workspace: buffer)
+          }
         }
       }
     }
-  }
-}
-
-/// How a linear layer's result is cut into parts, the units that threads take.
-///
-/// The weights of a part are expanded for it, and its inputs copied, so parts are as large as a good balance of the threads allows.
-/// The cut depends on the shape alone.
-struct LinearParts {
-  private let rows: Int, columns: Int
-  private let rowParts: Int, columnParts: Int
-  /// Columns are cut at multiples of this: two registers of the widest instruction set.
-  private static let granularity = 32
-
-  /// Extents of the largest part.
-  let partRows: Int, partColumns: Int
-  /// How many parts.
-  var count: Int { rowParts * columnParts }
-
-  init(rows: Int, columns: Int, depth: Int, _ sizes: BlockSizes) {
-    (self.rows, self.columns) = (rows, columns)
-    rowParts = (rows + sizes.linearRows - 1) / sizes.linearRows
-    partRows = (rows + rowParts - 1) / rowParts
-    // As many parts as balance a few threads, if they do not become too small.
-    let affordable = partRows * columns * depth / sizes.smallestTile
-    let wanted = max(1, min(sizes.linearParts / rowParts, affordable))
-    let extent = (columns + wanted - 1) / wanted
-    partColumns = min(columns, (extent + Self.granularity - 1) / Self.granularity * Self.granularity)
-    columnParts = (columns + partColumns - 1) / partColumns
-  }
-
-  /// The rows and columns of a part; neighbours read the same weights.
-  func part(_ index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-    let (column, row) = index.quotientAndRemainder(dividingBy: rowParts)
-    return (
-      row * rows / rowParts..<(row + 1) * rows / rowParts,
-      column * partColumns..<min((column + 1) * partColumns, columns)
-    )
   }
 }
 

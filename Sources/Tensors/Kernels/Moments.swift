@@ -3,7 +3,7 @@
 /// `E[x²] - E[x]²` in fp32 loses everything when the mean is a thousand deviations away, and adding up a feature
 /// map of 33 million elements in fp32 loses the rest. So: blocks small enough for the cache are summed in fp32
 /// about their own mean, and blocks are merged in double (Chan, Golub and LeVeque, 1979).
-struct Moments {
+struct Moments: Sendable {
   var count = 0.0
   var mean = 0.0
   /// Sum of squared deviations from `mean`.
@@ -37,5 +37,21 @@ struct Moments {
   var splitMean: (high: Float, low: Float) {
     let high = Float(mean)
     return (high, Float(mean - Double(high)))
+  }
+}
+
+/// The moments of each channel of each picture of a map: what a convolution knows of its result when it has written it, so that a norm
+/// behind it need not read it for that.
+package struct ChannelMoments: Sendable {
+  /// `[picture][channel]`
+  let values: [Moments]
+
+  /// Those of each group of `channels` channels, picture by picture.
+  func grouped(by channels: Int) -> [Moments] {
+    stride(from: 0, to: values.count, by: channels).map { first in
+      var group = values[first]
+      for moments in values[first..<first + channels].dropFirst() { group.merge(moments) }
+      return group
+    }
   }
 }

@@ -21,10 +21,11 @@ extension CPUDevice {
   /// - Parameters:
   ///   - normalization: coefficients of the group normalisation in front, nil for none.
   ///   - residual: of the result's shape.
+  /// - Returns: the result, which knows its channels' moments.
   func winograd(
-    _ x: Tensor, _ weights: StoredWeights, _ window: ConvolutionWindow, _ arithmetic: ConvolutionArithmetic,
+    _ x: Tensor, _ weights: StoredWeights, _ window: ConvolutionWindow, _ arithmetic: LayerArithmetic,
     normalization: NormCoefficients?, channelAddend: Tensor?, residual: Tensor?, into result: Tensor
-  ) {
+  ) -> Tensor {
     let grid = WinogradGrid(window, sizes)
     let tiles = x.shape[0] * grid.rows * grid.columns
     let isSmall = tiles <= sizes.winogradSmallMap
@@ -33,17 +34,22 @@ extension CPUDevice {
       isRounded: arithmetic == .int16)
     let biases = paddedBiases(
       weights.bias, channelAddend, batch: x.shape[0], outputs: result.shape[3], width: layout.panelWidth)
-    let call = WinogradCall(
-      grid: grid, layout: layout, window: window, x: x, normalization: normalization, biases: biases, result: result,
-      residual: residual, sizes)
-    unsafe weights.weight.withBytes { bytes in
-      guard let base = bytes.baseAddress else { return }
-      let format = weights.weight.dtype.format
-      if isSmall {
-        unsafe convolveSmallMap(call, base, format)
-      } else {
-        unsafe convolveBlocks(call, base, format)
+    let floats = WinogradCall.momentFloats(grid: grid, layout: layout, pictures: x.shape[0], outputs: result.shape[3])
+    return unsafe scratch.withBuffer(floats) { moments in
+      unsafe moments.update(repeating: 0, count: floats)
+      let call = unsafe WinogradCall(
+        grid: grid, layout: layout, window: window, x: x, normalization: normalization, biases: biases, result: result,
+        residual: residual, moments: moments, sizes)
+      unsafe weights.weight.withBytes { bytes in
+        guard let base = bytes.baseAddress else { return }
+        let format = weights.weight.dtype.format
+        if isSmall {
+          unsafe convolveSmallMap(call, base, format)
+        } else {
+          unsafe convolveBlocks(call, base, format)
+        }
       }
+      return result.with(moments: call.channelMoments)
     }
   }
 
@@ -99,7 +105,7 @@ extension CPUDevice {
           frequencies, channels: 0..<layout.inputs, weights + number * layout.weightCount(channels: layout.inputs),
           tiles: rows * columns, layout, into: sums)
         unsafe kernels.winogradOutput(
-          sums, rows: rows, columns: columns, layout, into: call.target(picture: picture, tiles, panel: panel))
+          sums, rows: rows, columns: columns, layout, into: call.target(picture: picture, block: index, panel: panel))
       }
     }
   }
@@ -139,7 +145,7 @@ extension CPUDevice {
             let tiles = grid.block(index)
             unsafe kernels.winogradOutput(
               sums + starts[block] * layout.panelWidth, rows: tiles.rows.count, columns: tiles.columns.count, layout,
-              into: call.target(picture: picture, tiles, panel: panel))
+              into: call.target(picture: picture, block: index, panel: panel))
           }
         }
       }

@@ -1,7 +1,7 @@
 internal import KernelInterface
 
 /// What the blocks of one call share.
-struct WinogradCall {
+@safe struct WinogradCall {
   let grid: WinogradGrid
   let layout: WinogradLayout
   let window: ConvolutionWindow
@@ -11,6 +11,8 @@ struct WinogradCall {
   let biases: Tensor
   let result: Tensor
   let residual: Tensor?
+  /// Memory for what each block adds up of each panel.
+  let momentMemory: UnsafeMutablePointer<Float>
   /// Whether the result is larger than the caches that it would go through.
   private let streams: Bool
   private let rowOffsets: [Int]
@@ -18,8 +20,9 @@ struct WinogradCall {
 
   init(
     grid: WinogradGrid, layout: WinogradLayout, window: ConvolutionWindow, x: Tensor, normalization: NormCoefficients?,
-    biases: Tensor, result: Tensor, residual: Tensor?, _ sizes: BlockSizes
+    biases: Tensor, result: Tensor, residual: Tensor?, moments: UnsafeMutablePointer<Float>, _ sizes: BlockSizes
   ) {
+    unsafe momentMemory = moments
     self.grid = grid
     self.layout = layout
     self.window = window
@@ -89,7 +92,8 @@ struct WinogradCall {
   }
 
   /// Where a block writes the outputs of a panel.
-  func target(picture: Int, _ tiles: (rows: Range<Int>, columns: Range<Int>), panel: Int) -> WinogradTarget {
+  func target(picture: Int, block: Int, panel: Int) -> WinogradTarget {
+    let tiles = grid.block(block)
     let (height, width, outputs) = (result.shape[1], result.shape[2], result.shape[3])
     // Of a quarter, every other row and column, from the one before the picture on or from the first.
     let quarter = quarter(panel)
@@ -103,49 +107,7 @@ struct WinogradCall {
       top: row < 0 ? 1 : 0, left: column < 0 ? 1 : 0, height: (height - row + spacing - 1) / spacing,
       width: (width - column + spacing - 1) / spacing, outputs: outputs - output,
       bias: biases.pointer + picture * biases.shape[1] + output,
-      residual: residual.map { unsafe UnsafePointer($0.pointer + offset) }, streams: streams)
-  }
-}
-
-/// How the tiles of a map are cut into blocks.
-struct WinogradGrid {
-  /// Tiles down and across.
-  let rows: Int, columns: Int
-  /// Whether the map is doubled first, and each quarter of the result is a convolution of its own.
-  let isQuartered: Bool
-  /// Pixels of the result, or gaps between pixels of a map that is doubled, from one tile to the next.
-  let step: Int
-  private let rowBlocks: Int, columnBlocks: Int
-
-  init(_ window: ConvolutionWindow, _ sizes: BlockSizes) {
-    isQuartered =
-      window.isDoubled && (window.outHeight / 10 + 1) * (window.outWidth / 10 + 1) > sizes.winogradQuarters
-    if isQuartered {
-      // As many gaps as pixels and one: before the first and after the last is zero.
-      step = 5
-      (rows, columns) = (window.outHeight / 10 + 1, window.outWidth / 10 + 1)
-    } else {
-      step = 4
-      (rows, columns) = ((window.outHeight + 3) / 4, (window.outWidth + 3) / 4)
-    }
-    rowBlocks = (rows + sizes.winogradRows - 1) / sizes.winogradRows
-    columnBlocks = (columns + sizes.winogradColumns - 1) / sizes.winogradColumns
-  }
-
-  /// Number of blocks.
-  var count: Int { rowBlocks * columnBlocks }
-
-  /// Tiles of the largest block.
-  var largestBlock: Int {
-    ((rows + rowBlocks - 1) / rowBlocks) * ((columns + columnBlocks - 1) / columnBlocks)
-  }
-
-  /// The tiles of a block. Neighbours across follow each other: they share rows of the input.
-  func block(_ index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-    let (row, column) = index.quotientAndRemainder(dividingBy: columnBlocks)
-    return (
-      rows * row / rowBlocks..<rows * (row + 1) / rowBlocks,
-      columns * column / columnBlocks..<columns * (column + 1) / columnBlocks
-    )
+      residual: residual.map { unsafe UnsafePointer($0.pointer + offset) }, streams: streams,
+      moments: moments(picture: picture, block: block, panel: panel))
   }
 }

@@ -31,7 +31,9 @@ public final class PlanningDevice: Device, @unchecked Sendable {
   }
 
   /// Keeps the extents.
-  public func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights {
+  public func linearWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
+    -> LinearWeights
+  {
     try countExpansion(bias)
     return LinearWeights(inFeatures: weight.shape[1], outFeatures: weight.shape[0], packed: NoWeights())
   }
@@ -43,7 +45,7 @@ public final class PlanningDevice: Device, @unchecked Sendable {
   }
 
   /// Keeps the extents.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
     -> Conv2DWeights
   {
     try countExpansion(bias)
@@ -98,7 +100,11 @@ public final class PlanningDevice: Device, @unchecked Sendable {
   }
 
   /// 2 · queries · keys · width.
-  public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
+  public func attention(
+    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+  ) throws
+    -> Tensor
+  {
     count(\.attention, 2 * query.count * key.shape[1])
     return Tensor(uninitialized: query.shape)
   }

@@ -45,8 +45,10 @@ public final class ProfilingDevice: Device, @unchecked Sendable {
   }
 
   /// The base's.
-  public func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights {
-    try base.linearWeights(weight, bias: bias)
+  public func linearWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
+    -> LinearWeights
+  {
+    try base.linearWeights(weight, bias: bias, arithmetic)
   }
 
   /// The base's.
@@ -55,7 +57,7 @@ public final class ProfilingDevice: Device, @unchecked Sendable {
   }
 
   /// The base's.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
     -> Conv2DWeights
   {
     try base.conv2DWeights(weight, bias: bias, arithmetic)
@@ -106,10 +108,14 @@ public final class ProfilingDevice: Device, @unchecked Sendable {
   }
 
   /// By queries, keys and heads.
-  public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
+  public func attention(
+    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+  ) throws
+    -> Tensor
+  {
     let name = "attention \(query.shape[1])×\(key.shape[1]), \(heads) of \(query.shape[2] / heads)"
     return try time(name, 2 * query.count * key.shape[1]) {
-      try base.attention(query: query, key: key, value: value, heads: heads, causal: causal)
+      try base.attention(query: query, key: key, value: value, heads: heads, causal: causal, arithmetic)
     }
   }
 

@@ -8,7 +8,11 @@
 
 extension ReferenceDevice {
   /// One query at a time: all scores, their softmax, the weighted sum of the values.
-  public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
+  public func attention(
+    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+  ) throws
+    -> Tensor
+  {
     precondition(query.shape.count == 3 && key.shape.count == 3, "attention takes [N, T, heads·d]")
     let (batch, queries, width) = (query.shape[0], query.shape[1], query.shape[2])
     let keys = key.shape[1]

@@ -1,6 +1,6 @@
 extension ReferenceDevice {
   /// Expands the weight and its bias to fp32, and multiplies exactly whatever may be rounded.
-  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: ConvolutionArithmetic) throws
+  public func conv2DWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
     -> Conv2DWeights
   {
     Conv2DWeights(

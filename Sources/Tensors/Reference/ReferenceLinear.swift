@@ -1,6 +1,8 @@
 extension ReferenceDevice {
   /// Expands the weight and its bias to fp32.
-  public func linearWeights(_ weight: Parameter, bias: Parameter?) throws -> LinearWeights {
+  public func linearWeights(_ weight: Parameter, bias: Parameter?, _ arithmetic: LayerArithmetic) throws
+    -> LinearWeights
+  {
     precondition(weight.shape.count == 2, "\(weight.name): a linear weight is [out, in], not \(weight.shape)")
     precondition(bias == nil || bias?.shape == [weight.shape[0]], "\(weight.name): bias does not match")
     return LinearWeights(

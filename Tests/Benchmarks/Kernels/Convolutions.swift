@@ -2,7 +2,7 @@ internal import Tensors
 
 /// 3×3 convolutions, with group norm and SiLU in front, upsampled and with stride 2: GFLOP/s are those of the direct sum, whatever
 /// was multiplied.
-func benchmarkConvolutions(_ device: CPUDevice, _ arithmetic: ConvolutionArithmetic) throws {
+func benchmarkConvolutions(_ device: CPUDevice, _ arithmetic: LayerArithmetic) throws {
   let shapes = [
     (512, 128, 128), (512, 256, 128), (256, 256, 256), (128, 512, 512), (64, 512, 512), (64, 320, 320), (32, 640, 640),
     (16, 1280, 1280), (16, 2560, 1280), (512, 128, 3), (64, 4, 320), (64, 320, 4),

@@ -34,6 +34,25 @@ private func quantized(_ parameter: Parameter) -> QuantizedParameter {
     name: parameter.name, shape: parameter.shape, bytes: UnsafeRawBufferPointer(owner.bytes), owner: owner)
 }
 
+/// Layers that int8 leaves to integers of 16 bits: 1×1 convolutions of the UNet and the VAE, and the VAE's projections.
+func benchmarkRoundedLinears(_ device: CPUDevice) throws {
+  for (rows, outputs, inputs) in [
+    (262_144, 128, 256), (65_536, 256, 512), (4096, 512, 512), (4096, 320, 640), (1024, 640, 1280), (256, 1280, 2560),
+  ] {
+    var numbers = Numbers()
+    let x = numbers.tensor([rows, inputs])
+    let parameter = numbers.parameter([outputs, inputs])
+    for arithmetic in [LayerArithmetic.fp32, .int16] {
+      let name = "linear \(arithmetic) \(rows)×\(outputs)×\(inputs)"
+      guard selection.wants(name) else { continue }
+      let weights = try device.linearWeights(parameter, bias: nil, arithmetic)
+      try report(
+        name, 2 * Double(rows) * Double(outputs) * Double(inputs), device
+      ) { _ = try device.linear(x, weights) }
+    }
+  }
+}
+
 /// Attention at the shapes of SDXL's UNet and VAE.
 func benchmarkAttention(_ device: CPUDevice) throws {
   for (queries, keys, heads, depth) in [
@@ -44,8 +63,10 @@ func benchmarkAttention(_ device: CPUDevice) throws {
     let query = numbers.tensor([1, queries, heads * depth])
     let (key, value) = (numbers.tensor([1, keys, heads * depth]), numbers.tensor([1, keys, heads * depth]))
     let operations = 4 * Double(queries) * Double(keys) * Double(heads * depth)
-    try report("attention \(queries)×\(keys), \(heads) of \(depth)", operations, device) {
-      _ = try device.attention(query: query, key: key, value: value, heads: heads, causal: false)
+    for arithmetic in [LayerArithmetic.fp32, .int16] {
+      try report("attention \(arithmetic) \(queries)×\(keys), \(heads) of \(depth)", operations, device) {
+        _ = try device.attention(query: query, key: key, value: value, heads: heads, causal: false, arithmetic)
+      }
     }
   }
 }

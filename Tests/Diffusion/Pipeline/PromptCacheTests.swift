@@ -49,6 +49,31 @@ import Testing
     #expect(try !known())
   }
 
+  /// Two prompts have room: the one that was not used for longest leaves, with all that the UNet made of it.
+  @Test(arguments: GoldenModel.all)
+  func theOneUnusedForLongestLeaves(_ model: GoldenModel) throws {
+    let pipeline = try model.pipeline(.cpu)
+    func known(_ prompt: String) throws -> Bool {
+      try pipeline.generate(GenerationRequest(prompt: prompt, width: 64, height: 64, seed: 3)).promptWasKnown
+    }
+    #expect(try !known("a house"))
+    let one = pipeline.promptBytes
+    #expect(one > 0)
+    pipeline.limitPrompts(bytes: 2 * one)
+    #expect(try !known("a boat"))
+    #expect(pipeline.promptBytes == 2 * one)
+    #expect(try known("a house"))
+    #expect(try !known("a tree"))
+    #expect(pipeline.promptBytes == 2 * one)
+    #expect(try known("a house"))
+    #expect(try !known("a boat"), "it was to leave when the tree came")
+    pipeline.limitPrompts(bytes: one - 1)
+    #expect(pipeline.promptBytes == 0)
+    // What does not fit is drawn all the same, and not kept.
+    #expect(try !known("a house"))
+    #expect(try !known("a house"))
+  }
+
   /// A recorder gets everything, known prompt or not.
   @Test func recordingComputesEverything() throws {
     let pipeline = try GoldenModel(name: "sdxl").pipeline(.cpu)
