@@ -42,7 +42,10 @@ import Testing
         let ground = picture.mean(rows: Self.ground)
         switch prompt {
         case "a meadow at noon": #expect(ground.green > ground.red + 15 && ground.green > ground.blue + 40, "\(ground)")
-        case "the sea at noon": #expect(ground.blue > ground.red + 60 && ground.blue > ground.green + 25, "\(ground)")
+        case "the sea at noon":
+          // Not the mean: the sea may have a beach, with palms, on a third of it.
+          let water = picture.share(rows: Self.ground) { $0.blue > $0.red + 60 && $0.blue > $0.green + 25 }
+          #expect(water > 0.3, "\(water)")
         case "a desert at noon": #expect(ground.red > ground.blue + 60 && ground.red > ground.green + 20, "\(ground)")
         default:
           // Snow: bright, and of no colour.

@@ -1,6 +1,6 @@
 """The baseline: a latent consistency model (arXiv 2310.04378) of the same teacher.
 
-    python consistency.py --work DIR [--steps 6000]
+    python consistency.py --work DIR [--steps 1000]
 
 The teacher goes one DDIM step down from a noised picture; the student learns to give the same clean picture at both ends.
 The lower end is judged by the student's own average.
@@ -81,4 +81,4 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(arguments(__doc__, steps=6000, batch=32, rate=2e-4, guidance=2.0, threads=1, half=0))
+    main(arguments(__doc__, steps=1000, batch=32, rate=2e-4, guidance=2.0, threads=1, half=0))

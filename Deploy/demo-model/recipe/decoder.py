@@ -1,12 +1,15 @@
 """Trains the VAE's decoder on the latents of the fixed encoder.
 
-    python decoder.py --work DIR [--steps 12000] [--start FILE] [--adversarial 0.3] [--alone 2000]
+    python decoder.py --work DIR [--steps 10600] [--start FILE] [--adversarial 0.3] [--alone 6000] [--drawn 8000]
 
 Most steps see crops of 64×64 pixels, eight of which cost what two whole pictures do; every fourth step sees whole pictures.
 `--start` begins with the decoder of another run (a state dict saved by this script) instead of a plain enlargement.
 
 From step `--alone` on a critic of small patches has a say too, as in the VAEs of published models: where a cell's detail is
 not in its latent, the mean of all that it may be is a smear, and only a critic prefers one crisp guess to it.
+
+Up to step `--drawn` the latents are those of drawn pictures. Then half of them are what the student makes of such a latent with
+noise: its cells are less sure of where things end than any drawing's, and a decoder that never saw the like shows just that.
 """
 import time
 
@@ -19,7 +22,7 @@ import data
 import latents
 import linear
 import networks
-from teacher import rate
+from teacher import Captioned, rate
 from work import Work, arguments
 
 
@@ -77,6 +80,23 @@ def load(work: Work):
     return vae.requires_grad_(False).eval()
 
 
+@torch.no_grad()
+def cleaned_by_student(work: Work, coded) -> torch.Tensor:
+    """The first shard's latents, noised to one of the student's two lower timesteps in turn and cleaned by it."""
+    student, state, pictures = networks.unet().eval(), work.load("student.pt"), Captioned(work)
+    for weight, mean in zip(student.parameters(), state["means"]):
+        weight.copy_(mean)
+    result = torch.empty_like(coded[: data.SHARD])
+    torch.manual_seed(3)
+    for start in range(0, data.SHARD, 50):
+        chosen = torch.arange(start, start + 50)
+        t = torch.tensor(networks.STUDENT_TIMESTEPS)[chosen % 2]
+        x = networks.add_noise(coded[chosen].float(), torch.randn(50, 4, networks.LATENT, networks.LATENT), t)
+        v = networks.velocity(student, x, t, pictures.text(chosen, chosen % data.CAPTIONS))
+        result[chosen] = networks.clean_of(x, v, t).half()
+    return result
+
+
 def trained(vae):
     return [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
 
@@ -121,20 +141,24 @@ def main(options):
         return (10 * torch.log10(4 / (found - wanted).square().mean((1, 2, 3)))).mean().item()
 
     saved = marked = time.time()
-    margins = []
+    margins, cleaned = [], None
     while step < options.steps:
         torch.manual_seed(3_000_000 + step)
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, options.rate, warm=100, flat=3000)
+            group["lr"] = rate(step, options.rate, warm=100, flat=2000)
         whole = step % 4 == 3
         side = 16 if whole else 8
         count = 2 if whole else 8
+        by_student = step >= options.drawn and step // 4 % 2 == 1
+        if by_student and cleaned is None:
+            cleaned = cleaned_by_student(work, coded)
         pictures, cells = [], []
         for _ in range(count):
-            shard, number = (int(torch.randint(0, n, ())) for n in (len(shards), data.SHARD))
+            shard, number = (int(torch.randint(0, n, ())) for n in (1 if by_student else len(shards), data.SHARD))
             y, x = (int(torch.randint(0, 17 - side, ())) for _ in range(2))
             pictures.append(torch.from_numpy(shards[shard][number, 8 * y : 8 * (y + side), 8 * x : 8 * (x + side)].copy()))
-            cells.append(coded[shard * data.SHARD + number, :, y : y + side, x : x + side].float())
+            latent = cleaned[number] if by_student else coded[shard * data.SHARD + number]
+            cells.append(latent[:, y : y + side, x : x + side].float())
         wanted = as_tensor(torch.stack(pictures).numpy())
         latent = torch.stack(cells)
         latent = latent + 0.04 * torch.randn_like(latent)
@@ -169,5 +193,6 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(arguments(__doc__, steps=12000, rate=2e-3, start="", adversarial=0.3, alone=2000, critic_rate=1e-3, threads=1,
-                   half=0))
+    main(arguments(
+        __doc__, steps=10600, rate=1e-3, start="", adversarial=0.3, alone=6000, drawn=8000, critic_rate=1e-3, threads=1,
+        half=0))

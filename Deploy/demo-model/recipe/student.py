@@ -1,6 +1,6 @@
 """Adversarial diffusion distillation (arXiv 2311.17042): the teacher becomes a student of one to four steps.
 
-    python student.py --work DIR [--name student] [--steps 6000] [--adversarial 1] [--distillation 2.5]
+    python student.py --work DIR [--name student] [--steps 1000] [--adversarial 1] [--distillation 2.5]
 
 The student starts as the teacher. At each step it cleans a picture noised to one of four timesteps, and learns from two
 judges of what it made:
@@ -128,13 +128,20 @@ def main(options):
             x = noised(clean, torch.randn_like(clean), s)
             made = networks.clean_of(x, networks.velocity(student, x, s, text).float(), s)
             # A little noise on both hides from the discriminator what no viewer sees.
-            shown = seer.features(made + 0.05 * torch.randn_like(made))
+            noise, noise_2 = torch.randn_like(made), torch.randn_like(made)
+            if options.adversarial > 0:
+                shown = seer.features(made + 0.05 * noise)
             with torch.no_grad():
-                real = seer.features(clean + 0.05 * torch.randn_like(clean))
-                view, weight = teachers_view(teacher, made.detach(), text, options.guidance)
-        shown, real = [f.float() for f in shown], [f.float() for f in real]
-        judgement = -sum(verdict.mean() for verdict in discriminator(shown, text[1])) / len(shown)
-        distance = (weight * (made - view).square().mean((1, 2, 3))).mean()
+                if options.adversarial > 0:
+                    real = seer.features(clean + 0.05 * noise_2)
+                if options.distillation > 0:
+                    view, weight = teachers_view(teacher, made.detach(), text, options.guidance)
+        judgement = distance = torch.zeros(())
+        if options.adversarial > 0:
+            shown, real = [f.float() for f in shown], [f.float() for f in real]
+            judgement = -sum(verdict.mean() for verdict in discriminator(shown, text[1])) / len(shown)
+        if options.distillation > 0:
+            distance = (weight * (made - view).square().mean((1, 2, 3))).mean()
         optimizer.zero_grad()
         (options.adversarial * judgement + options.distillation * distance).backward()
         torch.nn.utils.clip_grad_norm_(own, 1.0)
@@ -164,5 +171,5 @@ def main(options):
 
 if __name__ == "__main__":
     main(arguments(
-        __doc__, name="student", steps=6000, batch=32, rate=2e-4, head_rate=1e-3, adversarial=1.0, distillation=2.5,
+        __doc__, name="student", steps=1000, batch=32, rate=2e-4, head_rate=1e-3, adversarial=1.0, distillation=2.5,
         guidance=2.0, gamma=1e-5, threads=1, half=0))

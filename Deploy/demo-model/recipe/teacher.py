@@ -1,6 +1,6 @@
 """Trains the teacher: a diffusion model of velocity on the frozen text encoders of clip.py.
 
-    python teacher.py --work DIR [--steps 20000] [--batch 32]
+    python teacher.py --work DIR [--steps 9000] [--batch 32]
 
 May be stopped at any moment and goes on where the last checkpoint was; `--steps` may be raised later. The averaged weights
 are what every later stage uses.
@@ -30,14 +30,18 @@ class Captioned:
     def draw(self, count: int, without_text: float = 0.0):
         """Latents and their text; a share of the texts is all zeros, which is SDXL's way to say "no prompt"."""
         chosen, which = torch.randint(0, len(self.latents), (count,)), torch.randint(0, data.CAPTIONS, (count,))
-        ids_1, ids_2 = self.ids_1[chosen, which], self.ids_2[chosen, which]
-        blank = torch.rand(count) < 0.02
-        ids_1[blank], ids_2[blank] = self.empty_1, self.empty_2
-        with torch.no_grad():
-            states, summary = networks.encode(*self.encoders, ids_1.long(), ids_2.long())
+        states, summary = self.text(chosen, which, torch.rand(count) < 0.02)
         kept = (torch.rand(count) >= without_text).float()[:, None]
         clean = self.latents[chosen].float().contiguous(memory_format=torch.channels_last)
         return clean, (states * kept[..., None], summary * kept)
+
+    @torch.no_grad()
+    def text(self, chosen, which, blank=None):
+        """The conditions of scenes' captions by number; of an empty caption where `blank`."""
+        ids_1, ids_2 = self.ids_1[chosen, which], self.ids_2[chosen, which]
+        if blank is not None:
+            ids_1[blank], ids_2[blank] = self.empty_1, self.empty_2
+        return networks.encode(*self.encoders, ids_1.long(), ids_2.long())
 
 
 def load_encoders(work: Work):
@@ -120,4 +124,4 @@ def load_teacher(work: Work):
 
 
 if __name__ == "__main__":
-    main(arguments(__doc__, steps=20000, batch=32, rate=1e-3, threads=1, half=0, compile=0))
+    main(arguments(__doc__, steps=9000, batch=32, rate=1e-3, threads=1, half=0, compile=0))
