@@ -2,7 +2,7 @@
 public enum Precision: String, Sendable, CaseIterable, Codable {
   /// 32-bit floating point throughout, on weights in the type of their file.
   case fp32
-  /// Linear layers in 8-bit integers and convolutions in 16-bit ones where ``QuantizationRule`` says so, all else in fp32.
+  /// Linear layers in 8-bit integers, convolutions and attention in 16-bit ones where ``QuantizationRule`` says so, all else in fp32.
   case int8
 }
 

@@ -60,7 +60,7 @@ enum Settings {
     "threads", "N", "Threads that compute.", defaultText: "the cores this process may use")
   static let precision = Setting<PrecisionName>(
     "precision", "PRECISION",
-    "fp32, or int8: linear layers in 8-bit integers and convolutions in 16-bit ones, about half of the time and two thirds of the "
+    "fp32, or int8: linear layers in 8-bit integers, convolutions and attention in 16-bit ones; half of the time and three fifths of the "
       + "memory for a small, measured difference (Docs/numerics.md). The int8 weights are made once and kept on disk.",
     default: .fp32)
   static let cacheDirectory = Setting<String>(
