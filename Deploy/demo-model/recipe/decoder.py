@@ -83,9 +83,7 @@ def load(work: Work):
 @torch.no_grad()
 def cleaned_by_student(work: Work, coded) -> torch.Tensor:
     """The first shard's latents, noised to one of the student's two lower timesteps in turn and cleaned by it."""
-    student, state, pictures = networks.unet().eval(), work.load("student.pt"), Captioned(work)
-    for weight, mean in zip(student.parameters(), state["means"]):
-        weight.copy_(mean)
+    student, pictures = networks.averaged(work.load("student.pt")), Captioned(work)
     result = torch.empty_like(coded[: data.SHARD])
     torch.manual_seed(3)
     for start in range(0, data.SHARD, 50):

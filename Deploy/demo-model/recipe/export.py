@@ -7,7 +7,6 @@ import pathlib
 import shutil
 
 import diffusers
-import torch
 from safetensors.torch import save_file
 
 import decoder
@@ -23,11 +22,8 @@ def write_weights(module, path: pathlib.Path):
 
 def export(work: Work, name: str, folder: pathlib.Path):
     """`name` is that of a checkpoint with averaged UNet weights: teacher, student, consistency, …"""
-    unet, state = networks.unet(), work.load(f"{name}.pt")
-    with torch.no_grad():
-        for weight, mean in zip(unet.parameters(), state["means"]):
-            weight.copy_(mean)
-    for module, part in ((unet, "unet"), (decoder.load(work), "vae")):
+    state = work.load(f"{name}.pt")
+    for module, part in ((networks.averaged(state), "unet"), (decoder.load(work), "vae")):
         module.save_config(folder / part)
         write_weights(module, folder / part / "diffusion_pytorch_model.safetensors")
     for module, part in zip(teacher.load_encoders(work), ("text_encoder", "text_encoder_2")):

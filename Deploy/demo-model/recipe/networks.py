@@ -72,6 +72,15 @@ def unet():
     return network.to(memory_format=torch.channels_last)
 
 
+@torch.no_grad()
+def averaged(state: dict):
+    """The UNet of a checkpoint with its averaged weights, frozen."""
+    network = unet()
+    for weight, mean in zip(network.parameters(), state["means"]):
+        weight.copy_(mean)
+    return network.requires_grad_(False).eval()
+
+
 def vae():
     return AutoencoderKL(
         in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(16, 32, 48, 96), layers_per_block=1,

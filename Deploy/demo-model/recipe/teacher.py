@@ -116,11 +116,7 @@ def main(options):
 
 def load_teacher(work: Work):
     """The averaged teacher, frozen."""
-    network, state = networks.unet(), work.load("teacher.pt")
-    with torch.no_grad():
-        for weight, mean in zip(network.parameters(), state["means"]):
-            weight.copy_(mean)
-    return network.requires_grad_(False).eval()
+    return networks.averaged(work.load("teacher.pt"))
 
 
 if __name__ == "__main__":
