@@ -82,6 +82,7 @@ import Testing
     (["jobs", "list", "--database-url", "postgresql:///x?host=/no/such/folder"], 69),
     (["jobs", "list", "--database-url", "nonsense=1"], 64),
     (["enqueue", "--prompt", "x", "--steps", "0", "--database-url", "postgresql:///x?host=/no/such/folder"], 65),
+    (["enqueue", "--prompt", "x", "--steps", "-1", "--database-url", "postgresql:///x?host=/no/such/folder"], 65),
   ]
 
   @Test(arguments: mistakes)

@@ -40,6 +40,11 @@ import Testing
         FROM tintype.jobs WHERE id = \(id)
         """)
       #expect(stored)
+      let negative = try await site.tool("enqueue", "--prompt", "-a lake", "--seed", "-7", "--priority", "-5")
+      #expect(negative.status == 0, "\(negative.errors)")
+      #expect(
+        try await site.value(
+          "SELECT prompt = '-a lake' AND seed = -7 AND priority = -5 FROM tintype.jobs ORDER BY id DESC"))
       let refused = try await site.tool("enqueue", "--prompt", "another", "--idempotency-key", "k1")
       #expect(refused.status == 65)
       let bad = try await site.tool("enqueue", "--prompt", "a lake", "--queue", "absent")

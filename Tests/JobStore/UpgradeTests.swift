@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["V0008", "V0014"]) func theVersionBeforeWorksOnThisSchema(version: String) async throws {
+  @Test(arguments: ["V0008", "V0014", "V0022"]) func theVersionBeforeWorksOnThisSchema(version: String) async throws {
     try await withQueue { queue in
       let old = try OldProgram(version, on: queue.connection)
       let worker = try await old.register()
@@ -81,6 +81,30 @@ import Testing
       try await queue.sql("UPDATE tintype.maintenance SET last_run_at = now() - interval '5 seconds'")
       #expect(try await #require(old.send("maintain")).decode("ran", Bool.self))
       #expect(try await #require(old.send("stop", .int(worker))).decode("released", Int.self) == 0)
+    }
+  }
+
+  /// What programs have learned since V0014: several ends in one statement, and the reason why a job waits.
+  @Test func theVersionBeforeEndsSeveralJobsAtOnce() async throws {
+    try await withQueue { queue in
+      let old = try OldProgram("V0022", on: queue.connection)
+      let worker = try await old.register()
+      for _ in 0..<3 { _ = try await old.enqueue() }
+      let (first, second) = try await (old.claim(worker), old.claim(worker))
+      let reports = """
+        [{"attempt": \(first.attempt), "job": \(first.id), "outcome": "succeeded", "permanent": false,
+          "images": [{"index": 0, "path": "0/1/1-0.png", "sha256": "\(String(repeating: "a5", count: 32))", "bytes": 9,
+                      "width": 8, "height": 8, "seed": 1}], "warnings": [], "timings": {"unet": 0.5}},
+         {"attempt": \(second.attempt), "job": \(second.id), "outcome": "failed", "error_code": "out_of_memory",
+          "error": "no room", "permanent": true, "images": [], "warnings": [], "timings": {}}]
+        """
+      try await queue.sql("SELECT tintype.pause('default', 'a look')")
+      _ = try await old.send("finish_all", .int(worker), .text(reports))
+      let states = try await queue.connection.query("SELECT state FROM tintype.jobs ORDER BY id").rows
+      #expect(try states.map { try $0.decode("state", String.self) } == ["succeeded", "failed", "ready"])
+      let waiting = try await #require(old.send("waiting", .intArray([first.id, second.id, second.id + 1])))
+      #expect(try waiting.decode("id") == second.id + 1)
+      #expect(try waiting.decode("waiting_for") == "queue default to be resumed")
     }
   }
 

@@ -36,6 +36,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("Queue to stand in. [default: default]", valueName: "name")) var queue: String?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "-1000 to 1000, higher is sooner; a point is worth ten minutes of waiting. [default: 0]", valueName: "n"))
   var priority: Int?

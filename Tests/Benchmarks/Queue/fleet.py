@@ -54,7 +54,7 @@ class Fleet:
             await asyncio.sleep(5 * random.uniform(0.8, 1.2))
 
     async def produce(self, worker: int) -> None:
-        await asyncio.sleep(random.uniform(0, self.options.service))
+        await asyncio.sleep(random.choice(self.options.times))
         while True:
             rows = await self.ask(
                 "claim", "SELECT id, attempt_id FROM tintype.claim(%s, '{default}', '{bench}', 1)", worker)
@@ -64,8 +64,7 @@ class Fleet:
                 continue
             job, attempt = rows[0]
             self.running[worker] = [attempt]
-            # Times of service are skewed: most pictures are alike, some are large.
-            await asyncio.sleep(random.lognormvariate(0, 0.5) * self.options.service / 1.133)
+            await asyncio.sleep(random.choice(self.options.times))
             await self.ask("finish", "SELECT tintype.finish(%s, %s, %s, 'succeeded', NULL, NULL, false, %s::jsonb, '{}', %s::jsonb)",
                            worker, attempt, job, Tintype.image, '{"unet": 0.8}')
             self.running[worker] = []
@@ -158,7 +157,9 @@ async def run(server, options) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1000)
-    parser.add_argument("--service", type=float, default=10, help="seconds a picture takes on average")
+    parser.add_argument("--times", type=pathlib.Path, default=pathlib.Path(__file__).with_name("times.txt"),
+                        help="seconds of real attempts, one a line; each picture takes one of them")
+    parser.add_argument("--service", type=float, default=10, help="what they are scaled to on average")
     parser.add_argument("--load", type=float, default=0.9, help="share of the fleet that has work")
     parser.add_argument("--heartbeat", type=float, default=4)
     parser.add_argument("--connections", type=int, default=64, help="at most open at once")
@@ -167,6 +168,8 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=15)
     parser.add_argument("--seconds", type=float, default=30)
     options = parser.parse_args()
+    recorded = [float(line) for line in options.times.read_text().splitlines() if line and not line.startswith("#")]
+    options.times = [seconds * options.service / statistics.mean(recorded) for seconds in recorded]
     with cluster() as server:
         asyncio.run(run(server, options))
 

@@ -1,5 +1,6 @@
 """How long does a job wait for an idle worker? Real workers, one of each system, each woken by its own notification; a job
-every so often into an empty queue. Times are the database's: from the transaction that enqueued to the claim."""
+every so often into an empty queue, from one session, as a program's pool has it: the first statements of a session also plan and
+compile. Times are the database's: from the transaction that enqueued to the claim."""
 
 import argparse
 import asyncio
@@ -55,13 +56,24 @@ async def work_pgqueuer(url: str) -> None:
     await application.run(batch_size=1)
 
 
-async def enqueue_pgqueuer(url: str) -> None:
-    import asyncpg
-    from pgqueuer.db import AsyncpgDriver
-    from pgqueuer.queries import Queries
+async def enqueue(system, url: str, count: int) -> None:
+    """A job each quarter of a second."""
+    if statement := ENQUEUE[system.name]:
+        import psycopg
 
-    connection = await asyncpg.connect(url)
-    await Queries(AsyncpgDriver(connection)).enqueue("image", b"a lake")
+        connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+        insert = lambda: connection.execute(statement)
+    else:
+        import asyncpg
+        from pgqueuer.db import AsyncpgDriver
+        from pgqueuer.queries import Queries
+
+        connection = await asyncpg.connect(url)
+        queries = Queries(AsyncpgDriver(connection))
+        insert = lambda: queries.enqueue("image", b"a lake")
+    for _ in range(count):
+        await insert()
+        await asyncio.sleep(0.25)
     await connection.close()
 
 
@@ -97,12 +109,7 @@ def main() -> None:
             system.install(server)
             with worker(server, system):
                 time.sleep(4)  # to load, and to fall idle
-                for _ in range(options.jobs):
-                    if ENQUEUE[system.name]:
-                        server.psql(system.name, ENQUEUE[system.name])
-                    else:
-                        asyncio.run(enqueue_pgqueuer(server.url(system.name)))
-                    time.sleep(0.25)
+                asyncio.run(enqueue(system, server.url(system.name), options.jobs))
                 time.sleep(1)
                 waits = [float(line) * 1000 for line in server.psql(system.name, WAITED[system.name]).split()]
             # The first ones found it loading, or planning its statements.
