@@ -142,7 +142,7 @@ def autoencoder(name, widths, layers, scaling):
 
 def unet(name, context, **options):
     network = UNet2DConditionModel(
-        sample_size=8, in_channels=4, out_channels=4, norm_num_groups=4, cross_attention_dim=context, **options
+        sample_size=8, in_channels=4, out_channels=4, cross_attention_dim=context, **{"norm_num_groups": 4} | options
     )
     randomize(network, name)
     added = {}
