@@ -11,9 +11,9 @@ public struct BatchKey: Sendable, Hashable {
     isGuided = plan.guidanceScale != nil
   }
 
-  /// Latents of a batch, in pixels of all its members: those of one picture of 512 × 512. One that large leaves the kernels nothing to
-  /// gain; of smaller ones a batch reads and expands each weight once, for matrices of a height that suits the tiles.
-  private static let batchPixels = 64 * 64
+  /// Latents of a batch, in pixels of all its members: those of two pictures of 384 × 384. Larger ones leave the kernels little to gain;
+  /// of smaller ones a batch reads and expands each weight once, for matrices of a height that suits the tiles.
+  private static let batchPixels = 2 * 48 * 48
   /// Whatever the size: with more, each picture waits longer for the others than it gains.
   private static let mostPictures = 8
 
