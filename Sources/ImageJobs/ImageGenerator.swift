@@ -8,16 +8,32 @@ public protocol ImageGenerator: Sendable {
   /// Size in pixels of a picture whose request leaves it open.
   var defaultSize: (width: Int, height: Int) { get }
 
-  /// The memory that drawing `request` takes; nil where it is not known.
-  func memory(for request: GenerationRequest) throws -> MemoryNeed?
+  /// Pictures like that of `request` that are drawn together at most, because it is faster.
+  ///
+  /// - Throws: `DiffusionError` for what the model cannot draw.
+  func picturesAtOnce(for request: GenerationRequest) throws -> Int
 
-  /// Draws; synchronous, on the caller's thread, stopping between blocks when `control` says so.
-  func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult
+  /// Whether both requests may be drawn together.
+  func areAlike(_ a: GenerationRequest, _ b: GenerationRequest) -> Bool
+
+  /// The memory that drawing `requests` together takes, so many pictures at once; nil where it is not known.
+  func memory(for requests: [GenerationRequest], picturesAtOnce: Int) throws -> MemoryNeed?
+
+  /// Draws requests that are alike; synchronous, on the caller's thread, leaving each between blocks when its control says so.
+  ///
+  /// - Parameter finished: called on this thread, once for each member by its index, as soon as it has its pictures or has failed.
+  func generate(
+    _ members: [BatchMember], picturesAtOnce: Int,
+    finished: @escaping (Int, Result<GenerationResult, any Error>) -> Void)
 }
 
 extension ImageGenerator {
+  /// One after another.
+  public func picturesAtOnce(for request: GenerationRequest) throws -> Int { 1 }
+  /// One by one.
+  public func areAlike(_ a: GenerationRequest, _ b: GenerationRequest) -> Bool { false }
   /// Not known.
-  public func memory(for request: GenerationRequest) throws -> MemoryNeed? { nil }
+  public func memory(for requests: [GenerationRequest], picturesAtOnce: Int) throws -> MemoryNeed? { nil }
 }
 
 /// What a run needs, and how much of that the process has already.

@@ -35,6 +35,8 @@ public actor InferenceEngine {
   private let capacity: Int
   private let loader: Loader
   private let thread = DedicatedThread(name: "inference")
+  /// Who waits for the thread.
+  nonisolated let queue = DrawQueue()
   /// Least recently used first.
   private var loaded: [(name: String, generator: any ImageGenerator)] = [] {
     didSet { loadedNames.withLock { $0 = loaded.map(\.name) } }
@@ -43,6 +45,9 @@ public actor InferenceEngine {
 
   /// The models that are in memory now. Answers at once, also while the engine draws.
   public nonisolated var loadedModels: [String] { loadedNames.withLock { $0 } }
+
+  /// Draws that wait for the thread now.
+  package nonisolated var waitingDraws: Int { queue.all.count }
 
   /// The engine's own thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
@@ -73,42 +78,15 @@ public actor InferenceEngine {
   ///   `CancellationError` within one tensor after the task was cancelled.
   @discardableResult
   public func load(_ name: String? = nil, progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> Double {
-    try generator(name, progress: progress).seconds
-  }
-
-  /// Draws.
-  ///
-  /// - Parameters:
-  ///   - request: legal already; what this model cannot do is thrown.
-  ///   - model: nil for the default.
-  ///   - limits: for a size that only the model decides.
-  ///   - loading: share of the checkpoint read, when it has to be loaded.
-  ///   - control: progress and cancellation, asked on the engine's thread.
-  /// - Throws: `JobError`, or `CancellationError` when `control` said so or the task was cancelled while the model was loaded.
-  public func draw(
-    _ request: GenerationRequest, model: String?, limits: ImageJobLimits = ImageJobLimits(),
-    loading: @escaping @Sendable (Double) -> Void = { _ in }, control: GenerationControl
-  ) throws -> Drawing {
-    // The wait for the thread may have outlived the attempt.
-    if control.isCancelled() { throw CancellationError() }
-    let (generator, seconds) = try generatorForJob(model, progress: loading)
-    if control.isCancelled() { throw CancellationError() }
-    let (width, height) = generator.defaultSize
-    try ImageRequest.checkSize(width: request.width ?? width, height: request.height ?? height, limits: limits)
-    do {
-      if let need = try generator.memory(for: request) {
-        try limits.memory.require(need, width: request.width ?? width, height: request.height ?? height)
-      }
-      let result = try generator.generate(request, control: control)
-      return Drawing(result: result, model: model ?? defaultModel, facts: generator.facts, loadSeconds: seconds)
-    } catch let error as DiffusionError {
-      throw error.jobError
-    }
+    try generator(name) { share in
+      try Task.checkCancellation()
+      progress(share)
+    }.seconds
   }
 
   /// As ``generator(_:progress:)``, with an error as the row keeps it: this worker has no such model to offer just now.
-  private func generatorForJob(
-    _ requested: String?, progress: @escaping (Double) -> Void
+  func generatorForJob(
+    _ requested: String?, progress: @escaping (Double) throws -> Void
   ) throws -> (generator: any ImageGenerator, seconds: Double) {
     do {
       return try generator(requested, progress: progress)
@@ -125,7 +103,7 @@ public actor InferenceEngine {
   }
 
   private func generator(
-    _ requested: String?, progress: @escaping (Double) -> Void
+    _ requested: String?, progress: @escaping (Double) throws -> Void
   ) throws -> (generator: any ImageGenerator, seconds: Double) {
     let name = requested ?? defaultModel
     if let index = loaded.firstIndex(where: { $0.name == name }) {
@@ -143,10 +121,7 @@ public actor InferenceEngine {
     // Make room first: two models at once may be more than the machine holds.
     if loaded.count >= capacity { loaded.removeFirst(loaded.count - capacity + 1) }
     let start = ContinuousClock.now
-    let generator = try loader(folder) { share in
-      try Task.checkCancellation()
-      progress(share)
-    }
+    let generator = try loader(folder, progress)
     loaded.append((name, generator))
     return (generator, (ContinuousClock.now - start) / .seconds(1))
   }

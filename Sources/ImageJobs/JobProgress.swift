@@ -41,15 +41,14 @@ final class JobProgress: Sendable {
     }
   }
 
-  /// Reports each block, and stops the run once the job's task is cancelled: both closures are called within that task.
+  /// Reports each block. The engine itself ends the run once the job's task is cancelled.
   var control: GenerationControl {
     GenerationControl(
       progress: { [reporter] progress in
         reporter.report(
           phase: progress.phase.rawValue, step: progress.step,
           fraction: Self.loadShare + Self.drawShare * progress.fraction)
-      },
-      isCancelled: { Task.isCancelled })
+      })
   }
 
   /// Seconds by phase: this job's own and the pipeline's components. The time between asking for the engine and its answer

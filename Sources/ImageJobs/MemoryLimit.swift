@@ -52,6 +52,25 @@ public struct MemoryLimit: Sendable, Equatable {
     }
   }
 
+  /// How many pictures may be drawn at once: `most`, or by halves fewer until they fit.
+  ///
+  /// - Parameter need: of so many at once; nil where it is not known.
+  /// - Throws: as ``require(_:width:height:)`` when even one at a time does not fit.
+  public func picturesAtOnce(
+    upTo most: Int, width: Int, height: Int, need: (Int) throws -> MemoryNeed?
+  ) throws -> Int {
+    var count = most
+    while true {
+      guard let need = try need(count) else { return count }
+      do {
+        try require(need, width: width, height: height)
+        return count
+      } catch  where count > 1 {
+        count /= 2
+      }
+    }
+  }
+
   /// With two decimals: `7.46 GB`.
   public static func gigabytes(_ bytes: Int) -> String {
     let hundredths = (bytes + 5_000_000) / 10_000_000

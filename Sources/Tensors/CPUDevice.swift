@@ -86,11 +86,11 @@ public final class CPUDevice: Device {
 
   /// Some queries of a head at a time, see `Kernels/Attention.swift`.
   public func attention(
-    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+    query: Tensor, keys: [Tensor], values: [Tensor], heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
   ) throws
     -> Tensor
   {
-    attentionKernel(query, key, value, heads, causal, arithmetic)
+    attentionKernel(query, keys, values, heads, causal, arithmetic)
   }
 
   /// Expands one stored row per id.

@@ -51,9 +51,14 @@ public protocol Device: Sendable {
   /// Scaled dot-product attention: q `[N, Tq, heads·d]`, k and v `[N, Tk, heads·d]` → `[N, Tq, heads·d]`,
   /// scale `1/√d`. `causal` hides keys after the query (Tq = Tk). No `Tq × Tk` matrix is held in memory.
   ///
-  /// - Parameter arithmetic: what both products may be multiplied in; the softmax is fp32.
-  func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic)
-    throws -> Tensor
+  /// - Parameters:
+  ///   - keys: one tensor, or several `[Nᵢ, Tk, heads·d]` that follow each other in the batch: what is known of each text stays where
+  ///     it is, and a text that several members of the batch share is there once.
+  ///   - values: of the keys' shapes.
+  ///   - arithmetic: what both products may be multiplied in; the softmax is fp32.
+  func attention(
+    query: Tensor, keys: [Tensor], values: [Tensor], heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+  ) throws -> Tensor
 
   // MARK: Shape and pointwise
 
@@ -201,9 +206,11 @@ extension Device {
     try linearWeights(weight, bias: bias, .fp32)
   }
 
-  /// ``attention(query:key:value:heads:causal:_:)`` in fp32.
-  public func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool) throws -> Tensor {
-    try attention(query: query, key: key, value: value, heads: heads, causal: causal, .fp32)
+  /// ``attention(query:keys:values:heads:causal:_:)`` to one tensor of keys.
+  public func attention(
+    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic = .fp32
+  ) throws -> Tensor {
+    try attention(query: query, keys: [key], values: [value], heads: heads, causal: causal, arithmetic)
   }
 
   /// ``conv2DWeights(_:bias:_:)`` in fp32.

@@ -25,10 +25,12 @@ public struct Tensor: Sendable {
     moments = nil
   }
 
-  /// Copies `elements` into a tensor of `shape`.
+  /// Copies `elements` into a tensor of `shape`. In an arena that only plans, nothing is copied: elements are arbitrary there, and it
+  /// takes no memory.
   public init(_ elements: [Float], shape: [Int]) {
     self.init(uninitialized: shape)
     precondition(elements.count == count, "\(elements.count) elements do not fill the shape \(shape)")
+    if storage.isPlanned { return }
     unsafe elements.withUnsafeBufferPointer { source in
       _ = unsafe storage.elements.initialize(from: source)
     }

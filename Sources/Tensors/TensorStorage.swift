@@ -34,6 +34,9 @@ internal import Synchronization
   private let base: UnsafeMutablePointer<Float>
   private let arena: TensorArena?
 
+  /// Whether it lies in an arena that only plans.
+  var isPlanned: Bool { arena?.isPlanning == true }
+
   /// - Parameter arena: nil for memory of its own.
   package init(count: Int, in arena: TensorArena? = nil) {
     let total = count + 2 * Self.guardCount
@@ -44,7 +47,7 @@ internal import Synchronization
     unsafe base = raw.bindMemory(to: Float.self, capacity: total)
     unsafe elements = UnsafeMutableBufferPointer(start: base + Self.guardCount, count: count)
     // A plan reserves memory and must not fill it.
-    if arena?.isPlanning == true { return }
+    if isPlanned { return }
     unsafe base.initialize(repeating: Self.guardPattern, count: Self.guardCount)
     unsafe (base + Self.guardCount + count).initialize(repeating: Self.guardPattern, count: Self.guardCount)
     if Self.poisonsNewMemory.isOn { unsafe elements.initialize(repeating: .nan) }

@@ -9,7 +9,7 @@ import Testing
   /// Columns of a job that takes minutes: what a test does to it always comes first.
   private static let long = (columns: "prompt, steps, image_count", values: "'a lake at dawn', 50, 64")
   /// A few seconds of work, so that a test can catch it running and still see it end.
-  private static let brief = (columns: "prompt, steps, image_count", values: "'a lake at dawn', 25, 16")
+  private static let brief = (columns: "prompt, steps, image_count", values: "'a lake at dawn', 50, 16")
 
   @Test func aKilledWorkersJobIsFinishedByAnother() async throws {
     try await Site.with { site in

@@ -17,12 +17,14 @@ import Testing
     let small = try await plan("--plan", "128x128")
     let large = try await plan("--plan", "256x256", "--count", "2", "--guidance-scale", "2", "--steps", "3")
     for key in [
-      "mapped_weights", "private_weights", "activations", "live_activations", "scratch", "prompts", "pictures", "total",
+      "mapped_weights", "private_weights", "activations", "live_activations", "scratch", "prompts", "pictures_at_once",
+      "pictures", "total",
       "private_total",
     ] {
       #expect(try #require(small[key]) > 0, "\(key)")
     }
     #expect(small["mapped_weights"] == large["mapped_weights"])
+    #expect(small["pictures_at_once"] == 1 && large["pictures_at_once"] == 2)
     // Four times the pixels: every feature map grows with them.
     #expect(try #require(large["activations"]) > 3 * (try #require(small["activations"])))
 

@@ -15,7 +15,16 @@ private struct Painter: ImageGenerator {
   var betweenBlocks: @Sendable () -> Void = {}
   var warnings: [String] = []
 
-  func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult {
+  func generate(
+    _ members: [BatchMember], picturesAtOnce: Int,
+    finished: @escaping (Int, Result<GenerationResult, any Error>) -> Void
+  ) {
+    for (index, member) in members.enumerated() {
+      finished(index, Result { try paint(member.request, control: member.control) })
+    }
+  }
+
+  private func paint(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult {
     let (width, height) = (request.width ?? 16, request.height ?? 16)
     for block in 0..<2 {
       if control.isCancelled() { throw CancellationError() }

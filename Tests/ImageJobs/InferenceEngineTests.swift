@@ -12,9 +12,18 @@ private struct ScriptedModel: ImageGenerator {
   var defaultSize = (width: 64, height: 32)
   var body: @Sendable (GenerationControl) throws -> Void = { _ in }
 
-  func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult {
-    try body(control)
-    return GenerationResult(images: [], warnings: [], timings: [:])
+  func generate(
+    _ members: [BatchMember], picturesAtOnce: Int,
+    finished: @escaping (Int, Result<GenerationResult, any Error>) -> Void
+  ) {
+    for (index, member) in members.enumerated() {
+      finished(
+        index,
+        Result {
+          try body(member.control)
+          return GenerationResult(images: [], warnings: [], timings: [:])
+        })
+    }
   }
 }
 

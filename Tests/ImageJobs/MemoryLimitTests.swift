@@ -9,7 +9,7 @@ import Testing
     plan: MemoryPlan(
       mappedWeights: 7_000_000_000, releasedWeights: 0, privateWeights: 10_000_000, activations: 700_000_000,
       liveActivations: 690_000_000,
-      scratch: 150_000_000, prompts: 50_000_000, pictures: 10_000_000), held: 100_000_000)
+      scratch: 150_000_000, prompts: 50_000_000, picturesAtOnce: 1, pictures: 10_000_000), held: 100_000_000)
 
   private static func refusal(limit: Int?, available: Int?) -> JobError? {
     do {

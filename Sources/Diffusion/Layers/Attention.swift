@@ -36,10 +36,11 @@ struct Attention: Sendable {
     return try toOut(attended, residual: residual)
   }
 
-  /// Queries x `[N, T, C]` over `context` `[N, S, K]`, whose keys and values `memo` keeps, plus `residual` `[N, T, C]`.
-  func callAsFunction(_ x: Tensor, context: Tensor, memo: LayerMemo, residual: Tensor) throws -> Tensor {
+  /// Queries x `[N, T, C]` over the texts, whose memos keep their keys and values, plus `residual` `[N, T, C]`.
+  func callAsFunction(_ x: Tensor, texts: [TextConditioning], residual: Tensor) throws -> Tensor {
     let attended = try device.attention(
-      query: toQ(x), key: memo.tensor(keyID) { try toK(context) }, value: memo.tensor(valueID) { try toV(context) },
+      query: toQ(x), keys: texts.map { text in try text.memo.text.tensor(keyID) { try toK(text.context) } },
+      values: texts.map { text in try text.memo.text.tensor(valueID) { try toV(text.context) } },
       heads: heads, causal: false, arithmetic)
     return try toOut(attended, residual: residual)
   }

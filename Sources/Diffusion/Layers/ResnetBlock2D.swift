@@ -30,7 +30,7 @@ struct ResnetBlock2D: Sendable {
   func callAsFunction(_ x: Tensor, time: TimeConditioning? = nil) throws -> Tensor {
     let addend: Tensor? =
       if let timeProjection, let time {
-        try time.memo.tensor(addendID) { try timeProjection(time.activated) }
+        try time.remembered(addendID, timeProjection)
       } else {
         nil
       }
@@ -46,8 +46,11 @@ struct ResnetBlock2D: Sendable {
 
 /// The timestep, as the residual blocks see it.
 struct TimeConditioning {
-  /// `silu(temb)` `[N, timeChannels]`: the same for every block of a step, so the UNet computes it once.
-  let activated: Tensor
-  /// The blocks' projections of it.
-  let memo: LayerMemo
+  /// For each text of the batch `silu(temb)` `[n, timeChannels]`, the same for every block of a step, and the blocks' projections of it.
+  let parts: [(activated: Tensor, memo: LayerMemo)]
+
+  /// A projection `[N, out]`, of each part once.
+  func remembered(_ id: LayerID, _ projection: Linear) throws -> Tensor {
+    Tensor(stacking: try parts.map { part in try part.memo.tensor(id) { try projection(part.activated) } })
+  }
 }

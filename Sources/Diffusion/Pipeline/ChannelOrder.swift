@@ -35,21 +35,6 @@ extension Tensor {
     return result
   }
 
-  /// Two tensors of one shape `[N, …]` as one batch `[2N, …]`.
-  func stacked(with other: Tensor) -> Tensor {
-    precondition(shape == other.shape, "cannot batch \(shape) with \(other.shape)")
-    return Tensor(array + other.array, shape: [2 * shape[0]] + shape.dropFirst())
-  }
-
-  /// What ``stacked(with:)`` joined.
-  var halves: (Tensor, Tensor) {
-    let half = [shape[0] / 2] + shape.dropFirst()
-    let elements = array
-    return (
-      Tensor(Array(elements[..<(count / 2)]), shape: half), Tensor(Array(elements[(count / 2)...]), shape: half)
-    )
-  }
-
   /// Each element through `transform`.
   func mapElements(_ transform: (Float) -> Float) -> Tensor { Tensor(array.map(transform), shape: shape) }
 }

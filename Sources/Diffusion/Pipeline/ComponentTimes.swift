@@ -6,12 +6,16 @@ struct ComponentTimes {
   /// Takes a component out that did nothing.
   mutating func forget(_ component: String) { seconds[component] = nil }
 
+  /// Adds time that a component took.
+  mutating func add(_ duration: Duration, to component: String) {
+    seconds[component, default: 0] += duration / .seconds(1)
+  }
+
   /// Runs `body` and adds its time to `component`'s.
   mutating func measure<R>(_ component: String, _ body: () throws -> R) rethrows -> R {
-    let clock = ContinuousClock()
-    let start = clock.now
+    let start = ContinuousClock.now
     let result = try body()
-    seconds[component, default: 0] += (clock.now - start) / .seconds(1)
+    add(ContinuousClock.now - start, to: component)
     return result
   }
 }

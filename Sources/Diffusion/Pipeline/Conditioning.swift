@@ -27,6 +27,17 @@ final class Conditioning: Sendable {
     self.warnings = warnings
   }
 
+  /// What the UNet is told about a picture of that size in pixels.
+  func text(width: Int, height: Int) -> TextConditioning {
+    // SDXL's size conditioning: original size, corner of the crop, target size; heights first.
+    let (height, width) = (Float(height), Float(width))
+    let added = pooled.map { pooled in
+      TextConditioning.AddedConditioning(
+        textEmbeds: pooled, timeIDs: Array(repeating: [height, width, 0, 0, height, width], count: pooled.shape[0]))
+    }
+    return TextConditioning(context: context, added: added, memo: memo)
+  }
+
   var byteCount: Int { context.byteCount + (pooled?.byteCount ?? 0) + memo.byteCount }
 }
 

@@ -29,7 +29,7 @@ extension DiffusionPipeline {
       guard let embedding else { preconditionFailure("the prompt was not encoded") }
       return {
         let conditioning = Conditioning(context: embedding.context, pooled: embedding.pooled, warnings: [])
-        try inArena { _ = try self.predictNoise(in: latents, timestep: 999, conditioning, plan, .unobserved) }
+        try inArena { _ = try self.predictNoise(for: [(latents, conditioning, plan)], timestep: 999, .unobserved) }
       }
     case .vaeDecode:
       return { try inArena { _ = try self.vae.decode(latents, meter: .unobserved) } }

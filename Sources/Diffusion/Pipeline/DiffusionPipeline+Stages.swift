@@ -1,6 +1,6 @@
 internal import Tensors
 
-/// The stages of ``DiffusionPipeline/generate(_:control:trace:)``.
+/// The stages of a ``GenerationRun``.
 extension DiffusionPipeline {
   /// Encodes the prompt and, when there is guidance, the negative prompt; or finds them encoded.
   ///
@@ -14,12 +14,12 @@ extension DiffusionPipeline {
       return (known, true)
     }
     let conditioning = try encode(key, meter: meter, trace: trace)
-    mapped.releaseTextEncoders()
     prompts.insert(conditioning, key)
     return (conditioning, false)
   }
 
-  private func conditioningKey(of request: GenerationRequest, _ plan: GenerationPlan) -> Conditioning.Key {
+  /// What the prompts' encodings are kept by.
+  func conditioningKey(of request: GenerationRequest, _ plan: GenerationPlan) -> Conditioning.Key {
     let isGuided = plan.guidanceScale != nil
     let usesZeros = request.negativePrompt == nil && promptEncoder.zerosWithoutNegativePrompt
     return Conditioning.Key(
@@ -41,8 +41,9 @@ extension DiffusionPipeline {
         positive.zeros
       }
     var pooled: Tensor?
-    if let first = negative.pooled, let second = positive.pooled { pooled = first.stacked(with: second) }
-    return Conditioning(context: negative.context.stacked(with: positive.context), pooled: pooled, warnings: warnings)
+    if let first = negative.pooled, let second = positive.pooled { pooled = Tensor(stacking: [first, second]) }
+    return Conditioning(
+      context: Tensor(stacking: [negative.context, positive.context]), pooled: pooled, warnings: warnings)
   }
 
   private func textCost(of key: Conditioning.Key) -> Double {
@@ -50,7 +51,7 @@ extension DiffusionPipeline {
   }
 
   /// Says that a negative prompt has no effect.
-  func warningOfIgnoredNegativePrompt(_ request: GenerationRequest, _ plan: GenerationPlan) -> String? {
+  private func warningOfIgnoredNegativePrompt(_ request: GenerationRequest, _ plan: GenerationPlan) -> String? {
     guard plan.guidanceScale == nil, let text = request.negativePrompt, !text.isEmpty else { return nil }
     return "negative_prompt was ignored: guidance_scale is \(request.guidanceScale), and only values above 1 use it"
   }
@@ -73,26 +74,33 @@ extension DiffusionPipeline {
     Tensor(channelsFirst: generator.randn(count: shape.reduce(1, *)), shape: shape)
   }
 
-  /// The noise in `input`. With guidance (Ho and Salimans 2022) both prompts run as one batch, and the prediction moves
-  /// from the negative prompt's towards, and past, the prompt's.
+  /// The noise in the pictures of a batch. With guidance (Ho and Salimans 2022) each picture is there twice, once for each prompt, and
+  /// its prediction moves from the negative prompt's towards, and past, the prompt's.
   func predictNoise(
-    in input: Tensor, timestep: Float, _ conditioning: Conditioning, _ plan: GenerationPlan, _ meter: WorkMeter
-  ) throws -> Tensor {
-    // SDXL's size conditioning: original size, corner of the crop, target size; heights first.
-    let (height, width) = (Float(plan.height), Float(plan.width))
-    let added = conditioning.pooled.map { pooled in
-      UNet2DConditionModel.AddedConditioning(
-        textEmbeds: pooled,
-        timeIDs: Array(repeating: [height, width, 0, 0, height, width], count: pooled.shape[0]))
+    for pictures: [(input: Tensor, conditioning: Conditioning, plan: GenerationPlan)], timestep: Float,
+    _ meter: WorkMeter
+  ) throws -> [Tensor] {
+    let texts = pictures.map { $1.text(width: $2.width, height: $2.height) }
+    let samples = zip(pictures, texts).flatMap { Array(repeating: $0.input, count: $1.count) }
+    var rows = try unet(Tensor(stacking: samples), timestep: timestep, texts: texts, meter: meter).members[...]
+    return try pictures.map { picture in
+      guard let guidanceScale = picture.plan.guidanceScale else { return rows.removeFirst() }
+      let (negative, positive) = (rows.removeFirst(), rows.removeFirst())
+      let direction = try device.combine(1, positive, -1, negative)
+      return try device.combine(1, negative, Float(guidanceScale), direction)
     }
-    func prediction(_ sample: Tensor) throws -> Tensor {
-      try unet(
-        sample, timestep: timestep, context: conditioning.context, added: added, memo: conditioning.memo, meter: meter)
-    }
-    guard let guidanceScale = plan.guidanceScale else { return try prediction(input) }
-    let (negative, positive) = try prediction(input.stacked(with: input)).halves
-    let direction = try device.combine(1, positive, -1, negative)
-    return try device.combine(1, negative, Float(guidanceScale), direction)
+  }
+
+  /// What a finished run has made of a request.
+  func result(of member: RunMember) -> GenerationResult {
+    guard let text = member.text else { preconditionFailure("a picture without its text") }
+    var times = member.times
+    if text.wasKnown { times.forget("text") }
+    let ignored = warningOfIgnoredNegativePrompt(member.request, member.plan)
+    return GenerationResult(
+      images: member.images, warnings: text.conditioning.warnings + [ignored].compactMap(\.self),
+      timings: times.seconds,
+      promptWasKnown: text.wasKnown)
   }
 
   /// Multiply-accumulates of the whole run.

@@ -43,79 +43,65 @@ public final class DiffusionPipeline: Sendable {
 
   /// Makes the pictures that `request` asks for. Synchronous: it computes on the calling thread and the device's.
   ///
-  /// Pictures are made one after another, each from its own generator, so that a picture depends on its seed alone:
+  /// Small pictures are drawn some at a time, each from its own generator, and a picture depends on its seed alone:
   /// the third of a request equals, bit for bit, the only one of a request with its seed.
   ///
   /// - Parameters:
+  ///   - picturesAtOnce: most pictures that are drawn together; nil: as many as are fastest.
   ///   - control: told, and asked whether to go on, at every block of the networks.
   ///   - trace: keeps what passes between the stages.
   /// - Throws: ``DiffusionError``, `CancellationError`, and what the device suffers.
   public func generate(
-    _ request: GenerationRequest, control: GenerationControl = GenerationControl(), trace: TraceRecorder? = nil
+    _ request: GenerationRequest, picturesAtOnce: Int? = nil, control: GenerationControl = GenerationControl(),
+    trace: TraceRecorder? = nil
   ) throws -> GenerationResult {
-    let plan = try plan(request)
+    _ = try plan(request)
+    var outcome: Result<GenerationResult, any Error> = .failure(CancellationError())
+    run([BatchMember(request, control: control)], picturesAtOnce: picturesAtOnce, trace: trace) { outcome = $1 }
+    return try outcome.get()
+  }
+
+  /// Makes the pictures of several requests of one ``BatchKey``, in their order, small ones some at a time. Each picture is, bit for
+  /// bit, the one that its request would make alone.
+  ///
+  /// - Parameters:
+  ///   - members: requests, each with its own control: one that is cancelled, or whose numbers are not finite, leaves the others be.
+  ///   - picturesAtOnce: most pictures that are drawn together; nil: as many as are fastest.
+  ///   - finished: called on this thread, once for each member by its index, as soon as its last picture is done or it has failed.
+  public func generate(
+    _ members: [BatchMember], picturesAtOnce: Int? = nil,
+    finished: @escaping (Int, Result<GenerationResult, any Error>) -> Void
+  ) {
+    run(members, picturesAtOnce: picturesAtOnce, trace: nil, finished: finished)
+  }
+
+  private func run(
+    _ members: [BatchMember], picturesAtOnce: Int?, trace: TraceRecorder?,
+    finished: @escaping (Int, Result<GenerationResult, any Error>) -> Void
+  ) {
+    var key: BatchKey?
+    let runMembers = members.enumerated().compactMap { index, member -> RunMember? in
+      do {
+        let plan = try plan(member.request)
+        precondition(key == nil || key == BatchKey(plan), "requests of one run must be alike")
+        key = BatchKey(plan)
+        return RunMember(
+          member.request, plan, totalCost: cost(of: plan, for: member.request), control: member.control, trace: trace
+        ) { finished(index, $0) }
+      } catch {
+        finished(index, .failure(error))
+        return nil
+      }
+    }
+    guard let key else { return }
     arena?.restart()
     defer {
       prompts.trim()
       arena?.trim()
     }
-    return try TensorArena.$current.withValue(arena) {
-      try draw(request, plan, control: control, trace: trace)
+    TensorArena.$current.withValue(arena) {
+      GenerationRun(self, runMembers, picturesAtOnce: picturesAtOnce ?? key.picturesAtOnce).draw()
     }
-  }
-
-  private func draw(
-    _ request: GenerationRequest, _ plan: GenerationPlan, control: GenerationControl, trace: TraceRecorder?
-  ) throws -> GenerationResult {
-    let (schedule, stepCount) = (plan.schedule, plan.schedule.stepCount)
-    let meter = WorkMeter(
-      total: cost(of: plan, for: request), stepCount: stepCount * request.imageCount, control: control)
-    var times = ComponentTimes()
-    trace?.record("timesteps", list: schedule.timesteps)
-    trace?.record("sigmas", list: schedule.sigmas)
-
-    try meter.begin(.encodeText)
-    let (conditioning, isKnown) = try times.measure("text") {
-      try condition(on: request, plan, meter: meter, trace: trace)
-    }
-    let warnings = conditioning.warnings + [warningOfIgnoredNegativePrompt(request, plan)].compactMap(\.self)
-    var initial: DiagonalGaussianDistribution?
-    if let picture = request.initialImage {
-      try meter.begin(.encodeImage)
-      initial = try times.measure("vae_encode") { try vae.encode(Tensor(picture), meter: meter) }
-    }
-
-    var images: [GenerationResult.Image] = []
-    for index in 0..<request.imageCount {
-      let seed = request.seed &+ Int64(index)
-      var generator = TorchGenerator(seed: seed)
-      var latents = try startingLatents(plan, from: initial, &generator)
-      trace?.record("initial_latents", map: latents)
-
-      for step in 0..<stepCount {
-        try meter.beginStep()
-        let input = schedule.scaleModelInput(latents, at: step)
-        let noisePrediction = try times.measure("unet") {
-          try predictNoise(in: input, timestep: schedule.timesteps[step], conditioning, plan, meter)
-            .requireFinite("the UNet's output at step \(step + 1) of \(stepCount)")
-        }
-        let noise = scheduler.needsNoise ? drawNoise(plan.latentShape, &generator) : nil
-        latents = try scheduler.step(step, of: schedule, sample: latents, modelOutput: noisePrediction, noise: noise)
-          .requireFinite("the latents after step \(step + 1) of \(stepCount)")
-        trace?.record("noise_pred_\(step)", map: noisePrediction)
-        trace?.record("latents_after_\(step)", map: latents)
-      }
-      trace?.record("latents", map: latents)
-
-      try meter.begin(.decode)
-      let decoded = try times.measure("vae_decode") {
-        try vae.decode(latents.mapElements { $0 / scalingFactor }, meter: meter).requireFinite("the decoded picture")
-      }
-      trace?.record("decoded", map: decoded)
-      images.append(GenerationResult.Image(pixels: RGBPixels(decoded), seed: seed))
-    }
-    if isKnown { times.forget("text") }
-    return GenerationResult(images: images, warnings: warnings, timings: times.seconds, promptWasKnown: isKnown)
   }
 
   /// Bytes that earlier runs left in place for later ones: tensors' memory and encoded prompts.

@@ -72,7 +72,8 @@ public struct GenerationResult: Sendable {
   public let images: [Image]
   /// For the user: the prompt was cut, the negative prompt was ignored.
   public let warnings: [String]
-  /// Seconds by component: `text`, `vae_encode`, `unet`, `vae_decode`. No `text` when the prompt was known.
+  /// Seconds by component: `text`, `vae_encode`, `unet`, `vae_decode`. No `text` when the prompt was known. Of the UNet's time with a batch
+  /// that holds other requests' pictures too, its pictures' share.
   public let timings: [String: Double]
   /// Whether an earlier run had encoded the prompt.
   public let promptWasKnown: Bool

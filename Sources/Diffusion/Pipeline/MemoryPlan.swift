@@ -16,12 +16,14 @@ public struct MemoryPlan: Sendable, Equatable, Encodable {
   /// The encoded prompt, with what the UNet's layers make of it. Those of earlier runs are kept beside it while there
   /// is room.
   public let prompts: Int
+  /// Pictures that are drawn together.
+  public let picturesAtOnce: Int
   /// The finished pictures, and one on its way between bytes and numbers.
   public let pictures: Int
 
   package init(
     mappedWeights: Int, releasedWeights: Int, privateWeights: Int, activations: Int, liveActivations: Int, scratch: Int,
-    prompts: Int, pictures: Int
+    prompts: Int, picturesAtOnce: Int, pictures: Int
   ) {
     self.mappedWeights = mappedWeights
     self.releasedWeights = releasedWeights
@@ -30,6 +32,7 @@ public struct MemoryPlan: Sendable, Equatable, Encodable {
     self.liveActivations = liveActivations
     self.scratch = scratch
     self.prompts = prompts
+    self.picturesAtOnce = picturesAtOnce
     self.pictures = pictures
   }
 
@@ -42,8 +45,8 @@ public struct MemoryPlan: Sendable, Equatable, Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case mappedWeights, releasedWeights, privateWeights, activations, liveActivations, scratch, prompts, pictures,
-      privateTotal, total
+    case mappedWeights, releasedWeights, privateWeights, activations, liveActivations, scratch, prompts, picturesAtOnce,
+      pictures, privateTotal, total
   }
 
   /// Every part, and the sums.
@@ -56,6 +59,7 @@ public struct MemoryPlan: Sendable, Equatable, Encodable {
     try container.encode(liveActivations, forKey: .liveActivations)
     try container.encode(scratch, forKey: .scratch)
     try container.encode(prompts, forKey: .prompts)
+    try container.encode(picturesAtOnce, forKey: .picturesAtOnce)
     try container.encode(pictures, forKey: .pictures)
     try container.encode(privateTotal, forKey: .privateTotal)
     try container.encode(total, forKey: .total)

@@ -23,10 +23,10 @@ struct BasicTransformerBlock: Sendable {
     feedForward = try FeedForward(weights["ff"], features: features)
   }
 
-  /// x `[N, T, C]`, context `[N, S, K]` → `[N, T, C]`.
-  func callAsFunction(_ x: Tensor, context: Tensor, memo: LayerMemo) throws -> Tensor {
+  /// x `[N, T, C]` → `[N, T, C]`, told about by `texts`.
+  func callAsFunction(_ x: Tensor, texts: [TextConditioning]) throws -> Tensor {
     var x = try attention1(norm1(x), residual: x)
-    x = try attention2(norm2(x), context: context, memo: memo, residual: x)
+    x = try attention2(norm2(x), texts: texts, residual: x)
     return try feedForward(norm3(x), residual: x)
   }
 

@@ -20,13 +20,12 @@ struct Transformer2DModel: Sendable {
 
   /// x `[N, H, W, C]` → `[N, H, W, C]`.
   func callAsFunction(_ x: Tensor, _ state: UNetState) throws -> Tensor {
-    let context = state.context
     let shape = x.shape
     let tokens = shape[1] * shape[2]
     var hidden = try projectIn(norm(x).reshaped([shape[0], tokens, shape[3]]))
     for block in blocks {
-      hidden = try block(hidden, context: context, memo: state.textMemo)
-      try state.meter.advance(Double(shape[0]) * block.cost(tokens: tokens, contextTokens: context.shape[1]))
+      hidden = try block(hidden, texts: state.texts)
+      try state.meter.advance(Double(shape[0]) * block.cost(tokens: tokens, contextTokens: state.textTokens))
     }
     return try projectOut(hidden.reshaped(shape), residual: x)
   }

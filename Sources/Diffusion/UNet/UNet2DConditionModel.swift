@@ -3,20 +3,6 @@ package import Tensors
 /// The denoising network of latent diffusion (Rombach et al. 2022; SDXL: Podell et al. 2023): predicts the noise in
 /// latents, given the timestep and the text.
 package struct UNet2DConditionModel: Sendable {
-  /// SDXL's second conditioning.
-  package struct AddedConditioning: Sendable {
-    /// Pooled text, `[N, P]`.
-    package let textEmbeds: Tensor
-    /// Six numbers a picture: original height and width, crop top and left, target height and width.
-    package let timeIDs: [[Float]]
-
-    /// One row for each picture of the batch.
-    package init(textEmbeds: Tensor, timeIDs: [[Float]]) {
-      self.textEmbeds = textEmbeds
-      self.timeIDs = timeIDs
-    }
-  }
-
   private let device: any Device
   private let timeID = LayerID()
   private let timeProjection: Timesteps, timeEmbedding: TimestepEmbedding
@@ -76,18 +62,24 @@ package struct UNet2DConditionModel: Sendable {
     convOut = try Conv2D(weights["conv_out"], finest, config.outChannels)
   }
 
-  /// Predicts the noise in `sample` `[N, H, W, 4]` at `timestep`, with the text `context` `[N, S, K]`.
-  /// - Parameter memo: kept by a caller that comes back with the same `context` and `added.textEmbeds`.
+  /// Predicts the noise in `sample` `[N, H, W, 4]` at `timestep`, with texts for all `N`, in their order.
+  ///
+  /// Each member of the batch comes out as it would alone, to the bit.
   package func callAsFunction(
-    _ sample: Tensor, timestep: Float, context: Tensor, added: AddedConditioning?, memo: UNetMemo = UNetMemo(),
-    meter: WorkMeter
+    _ sample: Tensor, timestep: Float, texts: [TextConditioning], meter: WorkMeter
   ) throws -> Tensor {
-    let timeMemo = memo.step(timestep, timeIDs: added?.timeIDs ?? [])
-    let time = try timeMemo.tensor(timeID) {
-      try device.activate(embedding(timestep, batch: sample.shape[0], added: added), .silu)
-    }
-    let state = UNetState(
-      time: TimeConditioning(activated: time, memo: timeMemo), context: context, textMemo: memo.text, meter: meter)
+    precondition(
+      texts.reduce(0) { $0 + $1.count } == sample.shape[0], "\(texts.map(\.count)) texts for \(sample.shape)")
+    let time = TimeConditioning(
+      parts: try texts.map { text in
+        let memo = text.memo.step(timestep, timeIDs: text.added?.timeIDs ?? [])
+        return (
+          activated: try memo.tensor(timeID) {
+            try device.activate(embedding(timestep, batch: text.count, added: text.added), .silu)
+          }, memo: memo
+        )
+      })
+    let state = UNetState(time: time, texts: texts, meter: meter)
     var x = try convIn(sample)
     var skips = [x]
     for block in downBlocks { x = try block(x, state, skips: &skips) }
@@ -114,7 +106,7 @@ package struct UNet2DConditionModel: Sendable {
   }
 
   /// `temb` `[N, timeEmbedDim]`: the timestep's embedding and, in SDXL, that of the pooled text and the sizes.
-  private func embedding(_ timestep: Float, batch: Int, added: AddedConditioning?) throws -> Tensor {
+  private func embedding(_ timestep: Float, batch: Int, added: TextConditioning.AddedConditioning?) throws -> Tensor {
     let sinusoid = timeProjection([timestep])
     let repeated = (0..<batch).flatMap { _ in sinusoid }
     let time = try timeEmbedding(Tensor(repeated, shape: [batch, sinusoid.count]))

@@ -4,12 +4,13 @@ internal import Tensors
 struct UNetState {
   /// The timestep.
   let time: TimeConditioning
-  /// The text, `[N, S, K]`.
-  let context: Tensor
-  /// What the layers made of it.
-  let textMemo: LayerMemo
+  /// The texts of the batch's members.
+  let texts: [TextConditioning]
   /// Told after each layer.
   let meter: WorkMeter
+
+  /// Tokens of a text.
+  var textTokens: Int { texts[0].context.shape[1] }
 }
 
 /// Size of a feature map.

@@ -101,11 +101,11 @@ public final class PlanningDevice: Device, @unchecked Sendable {
 
   /// 2 · queries · keys · width.
   public func attention(
-    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+    query: Tensor, keys: [Tensor], values: [Tensor], heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
   ) throws
     -> Tensor
   {
-    count(\.attention, 2 * query.count * key.shape[1])
+    count(\.attention, 2 * query.count * AttentionShape(query, keys, values, heads: heads, causal: causal).keys)
     return Tensor(uninitialized: query.shape)
   }
 

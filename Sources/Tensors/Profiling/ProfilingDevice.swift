@@ -109,13 +109,15 @@ public final class ProfilingDevice: Device, @unchecked Sendable {
 
   /// By queries, keys and heads.
   public func attention(
-    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+    query: Tensor, keys: [Tensor], values: [Tensor], heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
   ) throws
     -> Tensor
   {
-    let name = "attention \(query.shape[1])×\(key.shape[1]), \(heads) of \(query.shape[2] / heads)"
-    return try time(name, 2 * query.count * key.shape[1]) {
-      try base.attention(query: query, key: key, value: value, heads: heads, causal: causal, arithmetic)
+    let shape = AttentionShape(query, keys, values, heads: heads, causal: causal)
+    return try time(
+      "attention \(shape.queries)×\(shape.keys), \(heads) of \(shape.depth)", 2 * query.count * shape.keys
+    ) {
+      try base.attention(query: query, keys: keys, values: values, heads: heads, causal: causal, arithmetic)
     }
   }
 

@@ -9,19 +9,14 @@
 extension ReferenceDevice {
   /// One query at a time: all scores, their softmax, the weighted sum of the values.
   public func attention(
-    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
+    query: Tensor, keys: [Tensor], values: [Tensor], heads: Int, causal: Bool, _ arithmetic: LayerArithmetic
   ) throws
     -> Tensor
   {
-    precondition(query.shape.count == 3 && key.shape.count == 3, "attention takes [N, T, heads·d]")
-    let (batch, queries, width) = (query.shape[0], query.shape[1], query.shape[2])
-    let keys = key.shape[1]
-    precondition(
-      key.shape == [batch, keys, width] && value.shape == key.shape && width.isMultiple(of: heads),
-      "attention: query \(query.shape), key \(key.shape), value \(value.shape), \(heads) heads do not fit")
-    precondition(!causal || queries == keys, "causal attention needs as many queries as keys")
-    let depth = width / heads
-    let (q, k, v) = (query.array, key.array, value.array)
+    let shape = AttentionShape(query, keys, values, heads: heads, causal: causal)
+    let (batch, queries, width, depth) = (shape.batch, shape.queries, shape.width, shape.depth)
+    let (q, k, v) = (query.array, keys.flatMap(\.array), values.flatMap(\.array))
+    let keys = shape.keys
     let scale = 1 / Double(depth).squareRoot()
     var result = [Float](repeating: 0, count: query.count)
     for n in 0..<batch {

@@ -55,11 +55,11 @@ struct GenerateCommand: AsyncParsableCommand {
       bar.update("loading \(model.name)", fraction: share)
     }
     let loaded = clock.now
-    try generator.requireMemory(
+    let picturesAtOnce = try generator.picturesAtOnce(
       for: request.generation, MemoryLimit(Settings.memoryLimit.resolve(memoryLimit)))
     let trace = saveTensors == nil ? nil : TraceRecorder()
     let result = try generator.pipeline.generate(
-      request.generation,
+      request.generation, picturesAtOnce: picturesAtOnce,
       control: GenerationControl(
         progress: { bar.update($0.label, fraction: $0.fraction) }, isCancelled: { interrupt.isRaised }),
       trace: trace)

@@ -77,7 +77,11 @@ struct ModelsCommand: ParsableCommand {
         ("weights, mapped", plan.mappedWeights, "one copy for all workers of a machine"),
         ("of them text encoders", plan.releasedWeights, "gone before the picture is drawn"),
         ("weights, private", plan.privateWeights, "biases and norms in fp32"),
-        ("activations", plan.activations, "at most \(grouped(plan.liveActivations)) alive at a time"),
+        (
+          "activations", plan.activations,
+          (plan.picturesAtOnce > 1 ? "of \(plan.picturesAtOnce) pictures at a time; " : "")
+            + "at most \(grouped(plan.liveActivations)) alive at a time"
+        ),
         ("scratch", plan.scratch, "working memory of the kernels, at most"),
         ("prompt", plan.prompts, "its encoding, keys and values"),
         ("pictures", plan.pictures, ""), ("total", plan.total, "of which private: \(grouped(plan.privateTotal))"),

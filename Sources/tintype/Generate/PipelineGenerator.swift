@@ -25,19 +25,32 @@ struct PipelineGenerator: ImageGenerator {
 
   var defaultSize: (width: Int, height: Int) { (pipeline.info.defaultWidth, pipeline.info.defaultHeight) }
 
-  func memory(for request: GenerationRequest) throws -> MemoryNeed? {
-    MemoryNeed(plan: try planner.plan(for: request), held: pipeline.heldMemory)
+  func picturesAtOnce(for request: GenerationRequest) throws -> Int {
+    try pipeline.batchKey(of: request).picturesAtOnce
   }
 
-  /// Refuses a request that does not fit into memory.
-  func requireMemory(for request: GenerationRequest, _ limit: MemoryLimit) throws {
-    guard let need = try memory(for: request) else { return }
-    try limit.require(
-      need, width: request.width ?? defaultSize.width, height: request.height ?? defaultSize.height)
+  func areAlike(_ a: GenerationRequest, _ b: GenerationRequest) -> Bool {
+    guard let key = try? pipeline.batchKey(of: a) else { return false }
+    return (try? pipeline.batchKey(of: b)) == key
   }
 
-  func generate(_ request: GenerationRequest, control: GenerationControl) throws -> GenerationResult {
-    try pipeline.generate(request, control: control)
+  func memory(for requests: [GenerationRequest], picturesAtOnce: Int) throws -> MemoryNeed? {
+    MemoryNeed(plan: try planner.plan(for: requests, picturesAtOnce: picturesAtOnce), held: pipeline.heldMemory)
+  }
+
+  /// How many pictures of a request may be drawn at once; refuses it if not even one at a time fits into memory.
+  func picturesAtOnce(for request: GenerationRequest, _ limit: MemoryLimit) throws -> Int {
+    try limit.picturesAtOnce(
+      upTo: picturesAtOnce(for: request), width: request.width ?? defaultSize.width,
+      height: request.height ?? defaultSize.height
+    ) { try memory(for: [request], picturesAtOnce: $0) }
+  }
+
+  func generate(
+    _ members: [BatchMember], picturesAtOnce: Int,
+    finished: @escaping (Int, Result<GenerationResult, any Error>) -> Void
+  ) {
+    pipeline.generate(members, picturesAtOnce: picturesAtOnce, finished: finished)
   }
 }
 

@@ -36,12 +36,15 @@ enum Settings {
     "idle-exit", "SECONDS", "Stop when no job was found for this long.", defaultText: "never")
   static let slots = Setting<PositiveInteger>(
     "slots", "N",
-    "Jobs taken at once. Pictures are drawn one after another all the same; with 2, the next job's start picture is read and the "
-      + "last one's file written while one is drawn, and a job more waits here instead of going to another worker.",
+    "Jobs taken at once. Pictures of 384 × 384 and smaller that are alike are drawn several at a time, which is faster: 3 keeps "
+      + "batches of that size full, 5 those of 256 × 256, 9 those of 128 × 128. Larger ones are drawn one after another all the "
+      + "same; with 2, the next job's start picture is read and the last one's file written while one is drawn, and a job more "
+      + "waits here instead of going to another worker.",
     default: PositiveInteger(1))
   static let sameShape = Setting<Bool>(
     "same-shape", "BOOL",
-    "With several slots: take only jobs like the first at once: same model, size, steps and kind of start.",
+    "With several slots: take only jobs like the first at once: same model, size, steps and kind of start. Such jobs can be drawn "
+      + "together, if both or neither have a guidance_scale above 1.",
     default: false)
   static let workerName = Setting<String>(
     "name", "NAME", "The worker's name in tintype.workers and in logs.", defaultText: "host name and process id")

@@ -22,8 +22,8 @@ final class AlteredModel {
     try text.replacing(old, with: new).write(to: url, atomically: true, encoding: .utf8)
   }
 
-  /// Replaces the first element of a weight.
-  func setFirstElement(of tensor: String, in file: String, to value: Float) throws {
+  /// Replaces one element of a weight, the first unless told otherwise.
+  func setElement(_ index: Int = 0, of tensor: String, in file: String, to value: Float) throws {
     let path = root.appending(path: file).path
     let original = try SafetensorsFile(path: path)
     let entries = try original.tensors.keys.map { name in
@@ -32,7 +32,7 @@ final class AlteredModel {
         return SafetensorsWriter.Entry(name: name, shape: shape, integers: try original.integers(name))
       }
       var elements = try original.floats(name)
-      if name == tensor { elements[0] = value }
+      if name == tensor { elements[index] = value }
       return SafetensorsWriter.Entry(name: name, shape: shape, floats: elements)
     }
     precondition(original.tensors[tensor] != nil, "\(file) has no \(tensor)")

@@ -29,6 +29,30 @@ import Testing
     #expect(pipeline.heldPromptBytes == plan.prompts)
   }
 
+  /// The same of several requests, with a picture too many for two batches of three.
+  @Test(arguments: GoldenModel.all)
+  func severalRequestsAreThoseOfTheRun(_ model: GoldenModel) throws {
+    var requests = ["a boat", "a boat", "the sea"].map {
+      GenerationRequest(prompt: $0, width: 72, height: 64, steps: 2, seed: 1, imageCount: 2)
+    }
+    requests[2].imageCount = 3
+    let planner = MemoryPlanner(folder: model.folder, threads: 2)
+    let plan = try planner.plan(for: requests, picturesAtOnce: 3)
+    let pipeline = try model.pipeline(.cpu)
+    pipeline.generate(requests.map { BatchMember($0) }, picturesAtOnce: 3) {
+      #expect(throws: Never.self, performing: $1.get)
+    }
+    let usage = try #require(pipeline.memoryUsage)
+    #expect(usage.peakLive == plan.liveActivations)
+    #expect(usage.extent == plan.activations)
+    #expect(pipeline.heldPromptBytes == plan.prompts)
+    #expect(plan.picturesAtOnce == 3)
+    // Fewer at a time need less, another text more.
+    #expect(try planner.plan(for: requests, picturesAtOnce: 1).activations < plan.activations)
+    requests[1].prompt = "a third"
+    #expect(try planner.plan(for: requests, picturesAtOnce: 3).prompts == plan.prompts / 2 * 3)
+  }
+
   @Test func privateWeightsAreWhatTheDeviceKeeps() throws {
     let model = GoldenModel(name: "sd")
     let plan = try MemoryPlanner(folder: model.folder, threads: 2).plan(for: Self.requests[0])

@@ -16,7 +16,7 @@ import Testing
   ])
   func numbersThatAreNotFiniteAreAnError(_ file: String, _ tensor: String, _ value: Float, _ stage: String) throws {
     let model = try AlteredModel(of: GoldenModel(name: "sd"))
-    try model.setFirstElement(of: tensor, in: file, to: value)
+    try model.setElement(of: tensor, in: file, to: value)
     let pipeline = try DiffusionPipeline.load(from: model.folder, device: CPUDevice(threads: 1))
     var request = Self.request
     if stage.contains("initial") {

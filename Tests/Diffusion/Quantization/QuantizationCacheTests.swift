@@ -66,7 +66,7 @@ import Testing
     let path = "\(altered.folder)/int8/unet.safetensors"
     let inode = try Self.inode(path)
     let file = "unet/diffusion_pytorch_model.fp16.safetensors"
-    try altered.setFirstElement(
+    try altered.setElement(
       of: "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight",
       in: FileManager.default.fileExists(atPath: "\(altered.folder)/\(file)")
         ? file : "unet/diffusion_pytorch_model.safetensors", to: 0.75)

@@ -20,15 +20,15 @@ import Testing
         Tensor(try expected.floats(name), shape: try expected.tensor(name).shape)
       }
       let shape = try expected.tensor("sample").shape
-      var added: UNet2DConditionModel.AddedConditioning?
+      var added: TextConditioning.AddedConditioning?
       if expected.tensors["text_embeds"] != nil {
         let ids = try expected.floats("time_ids")
         added = .init(textEmbeds: try tensor("text_embeds"), timeIDs: [Array(ids[..<6]), Array(ids[6...])])
       }
       let output = try unet(
         Tensor(channelsFirst: expected.floats("sample"), shape: [shape[0], shape[2], shape[3], shape[1]]),
-        timestep: try expected.floats("timestep")[0], context: try tensor("context"), added: added,
-        meter: .unobserved)
+        timestep: try expected.floats("timestep")[0],
+        texts: [TextConditioning(context: try tensor("context"), added: added)], meter: .unobserved)
       expectGolden(
         output.channelsFirst, try expected.floats("output"), shape: shape,
         "\(model.name) \(file) \(device.rawValue)")
