@@ -84,19 +84,23 @@ package enum PointwiseFunction: Sendable {
 
 /// Linear layers.
 package protocol LinearKernels: Sendable {
-  /// Floats of working memory that ``linear(_:rows:columns:workspace:)`` needs.
+  /// Floats of working memory that ``linear(_:rows:columns:next:workspace:)`` needs.
   static func linearWorkspace(rows: Int, columns: Int, depth: Int) -> Int
 
   /// Computes a part of a linear layer's result. Parts may be cut anywhere: an element is the same in all of them.
   ///
-  /// - Parameter workspace: 64-byte aligned.
+  /// - Parameters:
+  ///   - next: the columns that this thread will probably compute afterwards: their first weights are asked for from memory in the
+  ///     meantime. Nil if unknown.
+  ///   - workspace: 64-byte aligned.
   static func linear(
-    _ task: LinearTask, rows: Range<Int>, columns: Range<Int>, workspace: UnsafeMutablePointer<Float>)
+    _ task: LinearTask, rows: Range<Int>, columns: Range<Int>, next: Range<Int>?,
+    workspace: UnsafeMutablePointer<Float>)
 
   /// Floats of working memory that ``roundedLinear(_:rows:columns:workspace:)`` needs.
   static func roundedLinearWorkspace(rows: Int, columns: Int, depth: Int) -> Int
 
-  /// ``linear(_:rows:columns:workspace:)`` in integers of 16 bits, of a layer that is not gated. Each stretch of 128 inputs of a row, and of
+  /// ``linear(_:rows:columns:next:workspace:)`` in integers of 16 bits, of a layer that is not gated. Each stretch of 128 inputs of a row, and of
   /// an output, has a scale by which its Euclidean norm is less than 2¹⁵: then no sum of products exceeds 30 bits, by Cauchy's
   /// inequality. A stretch that is not finite gives NaN.
   static func roundedLinear(

@@ -28,8 +28,7 @@ extension VectorKernels {
         unsafe multiplyTile(
           PlainOutput<ByteArithmetic>(sums: sums, isContinued: false), rows: rows.count,
           steps: groups &* Int8Layout.groupQuads, block.lines, left: left, right: right, ahead: ahead)
-        unsafe ahead.weights.advance()
-        unsafe ahead.inputs.advance()
+        unsafe ahead.advance()
         unsafe scale(sums, into: workspace, block, task, leftColumn, rightColumn)
         if unsafe task.isGated {
           unsafe finishGatedTile(workspace, task.epilogue, target)

@@ -12,18 +12,19 @@ extension VectorKernels {
   }
 
   package static func linear(
-    _ task: LinearTask, rows: Range<Int>, columns: Range<Int>, workspace: UnsafeMutablePointer<Float>
+    _ task: LinearTask, rows: Range<Int>, columns: Range<Int>, next: Range<Int>?,
+    workspace: UnsafeMutablePointer<Float>
   ) {
     switch unsafe task.format {
-    case .float32: unsafe multiply(Float32Element.self, task, rows, columns, workspace)
-    case .float16: unsafe multiply(Float16Element.self, task, rows, columns, workspace)
-    case .bfloat16: unsafe multiply(BFloat16Element.self, task, rows, columns, workspace)
+    case .float32: unsafe multiply(Float32Element.self, task, rows, columns, next, workspace)
+    case .float16: unsafe multiply(Float16Element.self, task, rows, columns, next, workspace)
+    case .bfloat16: unsafe multiply(BFloat16Element.self, task, rows, columns, next, workspace)
     }
   }
 
   @inline(never)
   private static func multiply<Element: StoredElement>(
-    _: Element.Type, _ task: LinearTask, _ rows: Range<Int>, _ columns: Range<Int>,
+    _: Element.Type, _ task: LinearTask, _ rows: Range<Int>, _ columns: Range<Int>, _ next: Range<Int>?,
     _ workspace: UnsafeMutablePointer<Float>
   ) {
     let blocks = unsafe linearBlocks(
@@ -39,8 +40,12 @@ extension VectorKernels {
             Element.self, task, blocks.columns(panel, from: columns.lowerBound), steps,
             into: columnPanels + (panel &- panels.lowerBound) &* blocks.columnPanelFloats)
         }
+        let weights = unsafe nextWeights(Element.self, task, blocks, columns, next, group, stretch)
+        var gates = unsafe weights
+        unsafe gates.base += weights.stride &* task.columns
+        if unsafe !task.isGated { unsafe gates.count = 0 }
         var ahead = unsafe ReadAhead(
-          weights: nextWeights(Element.self, task, blocks, columns.lowerBound, group, stretch),
+          weights: weights, gates: gates,
           inputs: ReadAhead.Rows(base: task.source, count: 0, stride: 4 &* task.depth, byteWidth: 4))
         for block in 0..<blocks.rowBlocks {
           let blockRows = blocks.rows(block)
@@ -62,8 +67,7 @@ extension VectorKernels {
             unsafe multiplyTile(
               rows: blockRows.count, depth: steps.count, workspace,
               columnPanels + member &* blocks.columnPanelFloats, into: tile, isContinued: stretch > 0, ahead: ahead)
-            unsafe ahead.weights.advance()
-            unsafe ahead.inputs.advance()
+            unsafe ahead.advance()
             guard isLast else { continue }
             if unsafe task.isGated {
               unsafe finishGatedTile(tile, task.epilogue, target)
@@ -85,19 +89,26 @@ extension VectorKernels {
   /// What the first tile of a group and stretch asks for: the weights that are expanded after it.
   @inline(__always)
   private static func nextWeights<Element: StoredElement>(
-    _: Element.Type, _ task: LinearTask, _ blocks: ProductBlocks, _ firstColumn: Int, _ group: Int, _ stretch: Int
+    _: Element.Type, _ task: LinearTask, _ blocks: ProductBlocks, _ columns: Range<Int>, _ next: Range<Int>?,
+    _ group: Int, _ stretch: Int
   ) -> ReadAhead.Rows {
     let isLastStretch = stretch &+ 1 == blocks.stretches
     let nextGroup = isLastStretch ? group &+ 1 : group
     var rows = unsafe ReadAhead.Rows(
       base: task.weight, count: 0, stride: task.depth &* Element.byteWidth, byteWidth: Element.byteWidth)
-    guard nextGroup < blocks.groups else { return unsafe rows }
-    let panels = blocks.panels(nextGroup)
+    let expanded: Range<Int>
+    if nextGroup < blocks.groups {
+      expanded = blocks.columns(blocks.panels(nextGroup), from: columns.lowerBound)
+    } else if let next {
+      // A part like this one: its first group.
+      expanded = blocks.columns(blocks.panels(0), from: next.lowerBound).clamped(to: next)
+    } else {
+      return unsafe rows
+    }
     let tiles = blocks.rowBlocks &* blocks.panels(group).count
-    let column = blocks.columns(panels.lowerBound, from: firstColumn).lowerBound
     let step = blocks.steps(isLastStretch ? 0 : stretch &+ 1).lowerBound
-    unsafe rows.base += column &* rows.stride &+ step &* Element.byteWidth
-    unsafe rows.count = (panels.count &* blocks.panelColumns &+ tiles &- 1) / tiles
+    unsafe rows.base += expanded.lowerBound &* rows.stride &+ step &* Element.byteWidth
+    unsafe rows.count = (expanded.count &+ tiles &- 1) / tiles
     return unsafe rows
   }
 

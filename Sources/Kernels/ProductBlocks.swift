@@ -59,6 +59,12 @@ struct ProductBlocks {
     first &+ panel &* panelColumns..<first &+ min((panel &+ 1) &* panelColumns, columnCount)
   }
 
+  /// The columns of some panels.
+  @inline(__always)
+  func columns(_ panels: Range<Int>, from first: Int) -> Range<Int> {
+    columns(panels.lowerBound, from: first).lowerBound..<columns(panels.upperBound &- 1, from: first).upperBound
+  }
+
   /// A stretch of the summed index.
   @inline(__always)
   func steps(_ stretch: Int) -> Range<Int> {

@@ -13,8 +13,15 @@ internal import CProcessor
     /// Bytes of an element.
     var byteWidth: Int
 
+    /// No rows.
+    static var none: Rows {
+      @inline(__always) get {
+        unsafe Rows(base: UnsafeRawPointer(bitPattern: 64).unsafelyUnwrapped, count: 0, stride: 0, byteWidth: 0)
+      }
+    }
+
     @inline(__always)
-    func touch(_ step: Int) {
+    fileprivate func touch(_ step: Int) {
       var address = unsafe base + step &* byteWidth
       var row = 0
       while unsafe row < count {
@@ -24,32 +31,38 @@ internal import CProcessor
       }
     }
 
-    /// Goes on to the next tile's share.
     @inline(__always)
-    mutating func advance() { unsafe base += count &* stride }
+    fileprivate mutating func advance() { unsafe base += count &* stride }
   }
 
   /// Steps of the summed index between two requests: a cache line of floats.
   @inline(__always) static var interval: Int { 16 }
 
+  /// Weights of the next column panels; if the layer is gated, of the values.
+  var weights: Rows = unsafe .none
+  /// Those of the gates.
+  var gates: Rows = unsafe .none
+  /// The next row panel.
+  var inputs: Rows = unsafe .none
+
   /// No requests.
   static var nothing: ReadAhead {
-    @inline(__always) get {
-      let none = unsafe Rows(
-        base: UnsafeRawPointer(bitPattern: 64).unsafelyUnwrapped, count: 0, stride: 0, byteWidth: 0)
-      return unsafe ReadAhead(weights: none, inputs: none)
-    }
+    @inline(__always) get { unsafe ReadAhead() }
   }
-
-  /// Weights of the next column panels.
-  var weights: Rows
-  /// The next row panel.
-  var inputs: Rows
 
   /// Asks for the lines at element `step` of every row.
   @inline(__always)
   func touch(_ step: Int) {
     unsafe weights.touch(step)
+    unsafe gates.touch(step)
     unsafe inputs.touch(step)
+  }
+
+  /// Goes on to the next tile's shares.
+  @inline(__always)
+  mutating func advance() {
+    unsafe weights.advance()
+    unsafe gates.advance()
+    unsafe inputs.advance()
   }
 }

@@ -106,8 +106,7 @@ extension VectorKernels {
     while parts > 0 {
       let count = (rows &- row &+ parts &- 1) / parts
       unsafe body(row, count, ahead)
-      unsafe ahead.weights.advance()
-      unsafe ahead.inputs.advance()
+      unsafe ahead.advance()
       row &+= count
       parts &-= 1
     }

@@ -48,6 +48,46 @@ import Testing
     }
   }
 
+  /// Every weight of 16 bits on its way through blocks that are transposed: each result is one of them.
+  @Test(arguments: [DType.float16, .bfloat16])
+  func everyWordIsExact(_ dtype: DType) throws {
+    let inputs = 16, outputs = (1 << 16) / 16
+    let values: [Float] = (0..<1 << 16).map { pattern in
+      let value =
+        dtype == .float16 ? Float(Float16(bitPattern: UInt16(pattern))) : Float(bitPattern: UInt32(pattern) << 16)
+      // One that is not finite would make all results of its output NaN.
+      return value.isFinite ? value : 0
+    }
+    let weight = makeParameter(values, [outputs, inputs], dtype)
+    let identity = Tensor(
+      (0..<inputs * inputs).map { $0.isMultiple(of: inputs + 1) ? 1 : 0 }, shape: [inputs, inputs])
+    for device in Trial.devices {
+      let found = try device.linear(identity, device.linearWeights(weight, bias: nil)).array
+      let isExact = found.indices.allSatisfy { found[$0] == values[$0 % outputs * inputs + $0 / outputs] }
+      #expect(isExact, "\(device.choice.instructionSet)")
+    }
+  }
+
+  /// What batches of pictures rely on: a row's bits are the same whatever stands above and below it.
+  @Test func rowsAreIndependent() throws {
+    var numbers = Numbers(seed: 4)
+    let (inputs, outputs) = (600, 70)
+    let rows = numbers.array(154 * inputs)
+    let weight = numbers.parameter([outputs, inputs], .float16)
+    for device in Trial.devices {
+      let weights = try device.linearWeights(weight, bias: nil)
+      func results(_ range: Range<Int>) throws -> [UInt32] {
+        let x = Tensor(
+          Array(rows[range.lowerBound * inputs..<range.upperBound * inputs]), shape: [range.count, inputs])
+        return try device.linear(x, weights).array.map(\.bitPattern)
+      }
+      let all = try results(0..<154)
+      for part in [0..<77, 77..<154, 13..<14, 140..<153] {
+        #expect(try results(part) == Array(all[part.lowerBound * outputs..<part.upperBound * outputs]), "\(part)")
+      }
+    }
+  }
+
   @Test(arguments: [Float.nan, .infinity])
   func notFinitePropagates(_ value: Float) throws {
     var elements = [Float](repeating: 1, count: 6)

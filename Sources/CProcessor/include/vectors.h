@@ -102,16 +102,18 @@ VECTOR_FUNCTION float_vector vector_interleave_high(float_vector a, float_vector
 #endif
 }
 
-/// One register of IEEE half precision numbers, exactly. Without conversion instructions the bits are moved about:
+/// Words of 16 bits, half a register of them.
+typedef uint16_t half_word_vector __attribute__((ext_vector_type(VECTOR_LANES)));
+
+/// IEEE half precision numbers, exactly. Without conversion instructions the bits are moved about:
 /// the compiler's own conversion is a function call per lane there.
-VECTOR_LOAD float_vector vector_load_float16(const void *source) {
+VECTOR_FUNCTION float_vector vector_from_float16(half_word_vector bits) {
 #if defined(__F16C__) || defined(__aarch64__)
-  typedef _Float16 half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
-  return __builtin_convertvector(*(const half_vector *)source, float_vector);
+  typedef _Float16 half_vector __attribute__((ext_vector_type(VECTOR_LANES)));
+  return __builtin_convertvector((half_vector)bits, float_vector);
 #else
-  typedef uint16_t half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
   typedef uint32_t bit_vector __attribute__((ext_vector_type(VECTOR_LANES)));
-  const bit_vector half = __builtin_convertvector(*(const half_vector *)source, bit_vector);
+  const bit_vector half = __builtin_convertvector(bits, bit_vector);
   const bit_vector magnitude = half & 0x7FFF;
   // The exponent's bias is 15 in one format and 127 in the other; all ones (infinity, NaN) must stay all ones.
   const bit_vector special = (bit_vector)(magnitude >= 0x7C00);
@@ -123,22 +125,85 @@ VECTOR_LOAD float_vector vector_load_float16(const void *source) {
 #endif
 }
 
+/// bfloat16 numbers, the upper halves of fp32 ones.
+VECTOR_FUNCTION float_vector vector_from_bfloat16(half_word_vector bits) {
+  typedef uint32_t bit_vector __attribute__((ext_vector_type(VECTOR_LANES)));
+  return (float_vector)(__builtin_convertvector(bits, bit_vector) << 16);
+}
+
+/// Half a register of words; any alignment.
+VECTOR_LOAD half_word_vector vector_load_half_words(const void *source) {
+  typedef uint16_t unaligned_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
+  return *(const unaligned_vector *)source;
+}
+
 /// One IEEE half precision number, exactly.
 VECTOR_LOAD float scalar_load_float16(const void *source) {
 #if defined(__F16C__) || defined(__aarch64__)
   typedef _Float16 unaligned_half __attribute__((aligned(1)));
   return (float)*(const unaligned_half *)source;
 #else
-  uint16_t copies[VECTOR_LANES] = {*(const uint16_t *)source};
-  return vector_load_float16(copies)[0];
+  const half_word_vector copies = *(const uint16_t *)source;
+  return vector_from_float16(copies)[0];
 #endif
 }
 
-/// One register of bfloat16 numbers, the upper halves of fp32 ones.
-VECTOR_LOAD float_vector vector_load_bfloat16(const void *source) {
-  typedef uint16_t half_vector __attribute__((ext_vector_type(VECTOR_LANES), aligned(2)));
-  typedef uint32_t bit_vector __attribute__((ext_vector_type(VECTOR_LANES)));
-  return (float_vector)(__builtin_convertvector(*(const half_vector *)source, bit_vector) << 16);
+// A register of words is transposed within its runs of 128 bits, which instructions do that every set has: eight registers are a
+// square of 8×8 words for each run.
+
+/// A register of words.
+typedef uint16_t word_vector __attribute__((ext_vector_type(2 * VECTOR_LANES)));
+
+/// Two half registers of words, one behind the other; any alignment.
+VECTOR_LOAD word_vector vector_load_words(const void *low, const void *high) {
+  word_vector words;
+  words.lo = vector_load_half_words(low);
+  words.hi = vector_load_half_words(high);
+  return words;
+}
+
+/// The first halves of each 128 bits of a and b, word by word.
+VECTOR_FUNCTION word_vector vector_interleave_words_low(word_vector a, word_vector b) {
+#if VECTOR_LANES == 16
+  return __builtin_shufflevector(
+      a, b, 0, 32, 1, 33, 2, 34, 3, 35, 8, 40, 9, 41, 10, 42, 11, 43, 16, 48, 17, 49, 18, 50, 19, 51, 24, 56, 25, 57, 26,
+      58, 27, 59);
+#elif VECTOR_LANES == 8
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 8, 24, 9, 25, 10, 26, 11, 27);
+#else
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#endif
+}
+
+/// The second halves of each 128 bits of a and b, word by word.
+VECTOR_FUNCTION word_vector vector_interleave_words_high(word_vector a, word_vector b) {
+#if VECTOR_LANES == 16
+  return __builtin_shufflevector(
+      a, b, 4, 36, 5, 37, 6, 38, 7, 39, 12, 44, 13, 45, 14, 46, 15, 47, 20, 52, 21, 53, 22, 54, 23, 55, 28, 60, 29, 61,
+      30, 62, 31, 63);
+#elif VECTOR_LANES == 8
+  return __builtin_shufflevector(a, b, 4, 20, 5, 21, 6, 22, 7, 23, 12, 28, 13, 29, 14, 30, 15, 31);
+#else
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#endif
+}
+
+/// The even ones of the runs of 128 bits; of a register that has one, its first half.
+VECTOR_FUNCTION half_word_vector vector_even_runs(word_vector words) {
+#if VECTOR_LANES == 16
+  return __builtin_shufflevector(words, words, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+#else
+  return words.lo;
+#endif
+}
+
+/// The odd ones of the runs of 128 bits; of a register that has one, its second half.
+VECTOR_FUNCTION half_word_vector vector_odd_runs(word_vector words) {
+#if VECTOR_LANES == 16
+  return __builtin_shufflevector(words, words, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+#else
+  return words.hi;
+#endif
 }
 
 /// Writes one register, a whole number of cache lines or part of one, past the caches: without reading the line first, and without

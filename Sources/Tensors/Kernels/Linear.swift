@@ -65,7 +65,11 @@ extension CPUDevice {
           if isRounded {
             unsafe kernels.roundedLinear(task, rows: rows, columns: columns, workspace: buffer)
           } else {
-            unsafe kernels.linear(task, rows: rows, columns: columns, workspace: buffer)
+            // Threads take parts in turns, as long as nothing disturbs them.
+            let next = index + pool.threads
+            unsafe kernels.linear(
+              task, rows: rows, columns: columns, next: next < parts.count ? parts.part(next).columns : nil,
+              workspace: buffer)
           }
         }
       }

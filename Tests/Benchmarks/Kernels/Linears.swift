@@ -15,13 +15,14 @@ func benchmarkLinears(_ device: CPUDevice, int8: Bool) throws {
 private func benchmarkLinear(
   _ device: CPUDevice, _ rows: Int, _ outputs: Int, _ inputs: Int, _ activation: Activation, int8: Bool
 ) throws {
+  let name = "\(int8 ? "int8" : "linear") \(rows)×\(outputs)×\(inputs)\(activation == .geglu ? " geglu" : "")"
+  guard selection.wants(name) else { return }
   var numbers = Numbers()
   let x = numbers.tensor([rows, inputs])
   let parameter = numbers.parameter([outputs, inputs])
   let weights =
     int8
     ? try device.linearWeights(quantized(parameter), bias: nil) : try device.linearWeights(parameter, bias: nil)
-  let name = "\(int8 ? "int8" : "linear") \(rows)×\(outputs)×\(inputs)\(activation == .geglu ? " geglu" : "")"
   try report(name, 2 * Double(rows) * Double(outputs) * Double(inputs), device) {
     _ = try device.linear(x, weights, activation: activation)
   }
