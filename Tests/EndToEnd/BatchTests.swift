@@ -12,7 +12,7 @@ import Testing
     _ = try await site.database.query(
       """
       INSERT INTO tintype.jobs (prompt, negative_prompt, seed, steps, guidance_scale, image_count)
-      SELECT 'a lake, number ' || n % 3, 'fog', n, 30, 1.5 + n, 2 FROM generate_series(1, $1::int) AS n
+      SELECT 'a lake, number ' || n % 3, 'fog', n, 40, 1.5 + n, 2 FROM generate_series(1, $1::int) AS n
       """, [.int(jobCount)])
   }
 
@@ -30,7 +30,7 @@ import Testing
 
   private static func waitForAll(_ site: Site) async throws {
     try await site.wait(
-      for: "all jobs are over",
+      for: "all jobs are over", upTo: 120,
       "SELECT count(*) = \(jobCount) FROM tintype.jobs WHERE state IN ('succeeded', 'cancelled')")
   }
 
